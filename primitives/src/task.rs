@@ -1,0 +1,338 @@
+//! The specification of a task, its limits, and the record the chain keeps of it.
+
+use crate::{
+	attestation::ResultDigest, payout, state::TaskState, worker::Capacity, worker::TransportAddress,
+	Balance, BlockNumber, Hash32, WorkerId,
+};
+use bounded_collections::{BoundedVec, ConstU32};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// Most replicas of one task.
+pub const REPLICAS_MAX: u32 = 3;
+/// Most retries of one task.
+pub const RETRIES_MAX: u8 = 3;
+/// Machines that one task can have used up: every replica of every attempt.
+pub const EXCLUDED_MAX: u32 = REPLICAS_MAX * (RETRIES_MAX as u32 + 1);
+/// Largest program in bytes.
+pub const PROGRAM_BYTES_MAX: u64 = 16 << 20;
+/// Largest input in bytes.
+pub const INPUT_BYTES_MAX: u64 = 1 << 30;
+/// Largest output in bytes.
+pub const OUTPUT_BYTES_MAX: u64 = 64 << 20;
+/// Most fuel of one task: about a day on one core.
+pub const FUEL_MAX: u64 = 1_000_000 * crate::GFUEL;
+/// Largest memory of one task: what a 32-bit guest can address.
+pub const MEMORY_MIB_MAX: u32 = 4_096;
+/// Blocks between the freezing of a task and its draw: one whole block whose randomness nobody knew.
+pub const DRAW_DELAY_BLOCKS: u32 = 2;
+/// Blocks that committed workers have to reveal.
+pub const REVEAL_BLOCKS: u32 = 12;
+/// Longest life of a task, about a week.
+pub const DEADLINE_BLOCKS_MAX: u32 = 201_600;
+/// Fewest blocks that a worker must be given to fetch, run and commit.
+pub const EXECUTION_BLOCKS_MIN: u32 = 4;
+
+/// A blob by content.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct BlobRef {
+	/// BLAKE3 hash of the bytes.
+	pub hash: Hash32,
+	/// Number of bytes.
+	pub size_bytes: u64,
+}
+
+/// How a program is run.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum ProgramKind {
+	/// A WASI preview-1 command: input on stdin, output on stdout, nothing else.
+	WasiCommand,
+}
+
+/// What runs.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Program {
+	/// How it is run.
+	pub kind: ProgramKind,
+	/// Its bytes.
+	pub blob: BlobRef,
+}
+
+/// What a machine must have proved and have free.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Requirements {
+	/// What the task holds of the machine while it runs.
+	pub capacity: Capacity,
+	/// Least proved throughput in million int8 operations per second; 0 for any.
+	pub throughput_min_mops: u32,
+}
+
+/// Which of the sampled machines that fit is taken.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum MatchingPolicy {
+	/// The lowest price.
+	Cheapest,
+	/// The highest proved throughput.
+	Fastest,
+	/// The lowest price for the proved throughput.
+	Balanced,
+}
+
+/// A task as its submitter describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct TaskSpec {
+	/// What runs.
+	pub program: Program,
+	/// On what it runs.
+	pub input: BlobRef,
+	/// Where program and input can be fetched.
+	pub source: TransportAddress,
+	/// What a machine must have.
+	pub requirements: Requirements,
+	/// Fuel after which the program is stopped.
+	pub fuel_limit: u64,
+	/// Output after which the program is stopped.
+	pub output_limit_bytes: u64,
+	/// Blocks that a worker has, from the draw, to deliver.
+	pub execution_blocks: u32,
+	/// Blocks, from submission, after which the task is over whatever happens.
+	pub deadline_blocks: u32,
+	/// Machines of different providers that run it: 1 to 3. A majority must agree.
+	pub replicas: u8,
+	/// Which machine is preferred among those that fit.
+	pub matching: MatchingPolicy,
+	/// Most to pay, in smallest units per 10⁹ fuel and replica.
+	pub price_cap_per_gfuel: Balance,
+	/// How often missing or disagreeing machines are replaced: 0 to 3.
+	pub retries: u8,
+}
+
+/// The field of a specification that is out of bounds, and the bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpecError {
+	/// `program.size_bytes` must be 1 to [`PROGRAM_BYTES_MAX`].
+	ProgramSize,
+	/// `input.size_bytes` must be at most [`INPUT_BYTES_MAX`].
+	InputSize,
+	/// `source` needs a QUIC or HTTP socket, each as `address:port`.
+	Source,
+	/// `vcpus` must be at least 1.
+	Vcpus,
+	/// `memory_mib` must be 1 to [`MEMORY_MIB_MAX`].
+	Memory,
+	/// `fuel_limit` must be 1 to [`FUEL_MAX`].
+	FuelLimit,
+	/// `output_limit_bytes` must be 1 to [`OUTPUT_BYTES_MAX`].
+	OutputLimit,
+	/// `execution_blocks` must be at least [`EXECUTION_BLOCKS_MIN`].
+	ExecutionBlocks,
+	/// `deadline_blocks` must leave room for one attempt and be at most [`DEADLINE_BLOCKS_MAX`].
+	DeadlineBlocks,
+	/// `replicas` must be 1 to [`REPLICAS_MAX`].
+	Replicas,
+	/// `price_cap_per_gfuel` must be above 0 and the escrow must be payable.
+	PriceCap,
+	/// `retries` must be at most [`RETRIES_MAX`].
+	Retries,
+}
+
+impl SpecError {
+	/// The message for a person: the field, its bounds, what to do.
+	pub fn message(&self) -> &'static str {
+		match self {
+			Self::ProgramSize => "program: size must be between 1 byte and 16 MiB; strip debug information",
+			Self::InputSize => "input: size must be at most 1 GiB; split the input over several tasks",
+			Self::Source => "source: name at least one QUIC or HTTP socket as `address:port`",
+			Self::Vcpus => "resources.vcpus: must be at least 1",
+			Self::Memory => "resources.memory_mib: must be between 1 and 4096",
+			Self::FuelLimit => "limits.fuel_mfuel: must be between 1 Mfuel and 1,000,000 Gfuel",
+			Self::OutputLimit => "limits.output_mib: must be above 0 and at most 64 MiB",
+			Self::ExecutionBlocks => "limits.execution_blocks: must be at least 4",
+			Self::DeadlineBlocks => {
+				"limits.deadline_blocks: must be at least execution_blocks + 14 and at most 201600"
+			},
+			Self::Replicas => "verification.replicas: must be 1, 2 or 3",
+			Self::PriceCap => "matching.price_cap_per_gfuel: must be above 0 and payable for the fuel limit",
+			Self::Retries => "matching.retries: must be at most 3",
+		}
+	}
+}
+
+impl TaskSpec {
+	/// Checks every bound and names the first field that is outside of it.
+	pub fn validate(&self) -> Result<(), SpecError> {
+		let within = |inside: bool, error: SpecError| if inside { Ok(()) } else { Err(error) };
+		let capacity = &self.requirements.capacity;
+		within((1..=PROGRAM_BYTES_MAX).contains(&self.program.blob.size_bytes), SpecError::ProgramSize)?;
+		within(self.input.size_bytes <= INPUT_BYTES_MAX, SpecError::InputSize)?;
+		let reachable = !self.source.sockets.is_empty() || self.source.http.is_some();
+		within(reachable && self.source.malformed_field().is_none(), SpecError::Source)?;
+		within(capacity.vcpus >= 1, SpecError::Vcpus)?;
+		within((1..=MEMORY_MIB_MAX).contains(&capacity.memory_mib), SpecError::Memory)?;
+		within((1..=FUEL_MAX).contains(&self.fuel_limit), SpecError::FuelLimit)?;
+		within((1..=OUTPUT_BYTES_MAX).contains(&self.output_limit_bytes), SpecError::OutputLimit)?;
+		within(self.execution_blocks >= EXECUTION_BLOCKS_MIN, SpecError::ExecutionBlocks)?;
+		let shortest = u64::from(DRAW_DELAY_BLOCKS) + u64::from(self.attempt_blocks());
+		let lifetime = u64::from(self.deadline_blocks);
+		within(
+			lifetime >= shortest && self.deadline_blocks <= DEADLINE_BLOCKS_MAX,
+			SpecError::DeadlineBlocks,
+		)?;
+		within((1..=REPLICAS_MAX).contains(&u32::from(self.replicas)), SpecError::Replicas)?;
+		within(self.retries <= RETRIES_MAX, SpecError::Retries)?;
+		within(self.price_cap_per_gfuel > 0 && self.escrow().is_some(), SpecError::PriceCap)
+	}
+
+	/// The most that the task can cost: every replica running to the fuel limit at the price cap.
+	/// `None` where that is more than a balance holds.
+	pub fn escrow(&self) -> Option<Balance> {
+		payout::ceiling_price(self.fuel_limit, self.price_cap_per_gfuel)?
+			.checked_mul(Balance::from(self.replicas))
+	}
+
+	/// Equal results that settle the task: a majority of the replicas.
+	pub fn quorum(&self) -> usize {
+		usize::from(self.replicas) / 2 + 1
+	}
+
+	/// Blocks that one attempt may take from its draw to its last reveal.
+	pub fn attempt_blocks(&self) -> u32 {
+		self.execution_blocks.saturating_add(REVEAL_BLOCKS)
+	}
+}
+
+/// Why a worker gave a task back. No claim here is evidence against anybody.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum DeclineReason {
+	/// Program or input could not be fetched from the source.
+	BlobUnavailable,
+	/// What the source served has another hash or size than the specification says.
+	BlobMismatch,
+	/// The machine failed, not the program: out of host memory, stack exhausted, watchdog.
+	HostFault,
+	/// The daemon is shutting down.
+	ShuttingDown,
+}
+
+/// How far one replica is.
+#[derive(
+	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub enum Progress {
+	/// Drawn; nothing delivered yet.
+	Assigned,
+	/// Bound to a result that only the worker knows.
+	Committed(Hash32),
+	/// The result is known.
+	Revealed(ResultDigest),
+}
+
+/// One replica: a machine that was drawn, by which randomness, at which price.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Replica<AccountId> {
+	/// The machine.
+	pub worker: WorkerId,
+	/// Its provider, who is paid.
+	pub provider: AccountId,
+	/// The price it asked when it was drawn.
+	pub price_per_gfuel: Balance,
+	/// The draw that chose it, counted from 0; its attestation names it.
+	pub attempt: u8,
+	/// The block whose beacon drew it.
+	pub beacon_block: BlockNumber,
+	/// How far it is.
+	pub progress: Progress,
+}
+
+/// What the chain keeps of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Task<AccountId> {
+	/// Who pays.
+	pub submitter: AccountId,
+	/// What is to be done.
+	pub spec: TaskSpec,
+	/// Where it stands.
+	pub state: TaskState,
+	/// On hold for it on the submitter's account; 0 from the terminal state on.
+	pub escrow: Balance,
+	/// The block of submission.
+	pub submitted_at: BlockNumber,
+	/// The block by which it is over whatever happens.
+	pub deadline: BlockNumber,
+	/// The next block in which the chain looks at it by itself.
+	pub wake_at: BlockNumber,
+	/// Draws that found machines so far, which is the number of the next one; part of its seed.
+	pub attempt: u8,
+	/// Retries that are left.
+	pub retries_left: u8,
+	/// The machines that have it now, or delivered its result.
+	pub replicas: BoundedVec<Replica<AccountId>, ConstU32<REPLICAS_MAX>>,
+	/// Machines that had it and will not get it again.
+	pub excluded: BoundedVec<WorkerId, ConstU32<EXCLUDED_MAX>>,
+	/// What the last machine that gave it back said.
+	pub declined: Option<DeclineReason>,
+	/// The result that the quorum agreed on.
+	pub result: Option<ResultDigest>,
+	/// What was paid for it, protocol share included.
+	pub paid: Balance,
+}
+
+impl<AccountId> Task<AccountId> {
+	/// The replica that `worker` holds.
+	pub fn replica_of(&self, worker: WorkerId) -> Option<&Replica<AccountId>> {
+		self.replicas.iter().find(|replica| replica.worker == worker)
+	}
+
+	/// Replicas that still owe a commitment or a result.
+	pub fn outstanding(&self) -> usize {
+		self.replicas.len().saturating_sub(self.delivered())
+	}
+
+	/// Replicas that are bound to a result.
+	pub fn delivered(&self) -> usize {
+		self.replicas.iter().filter(|replica| replica.progress != Progress::Assigned).count()
+	}
+
+	/// Replicas whose result is known.
+	pub fn revealed(&self) -> usize {
+		let is_revealed =
+			|replica: &&Replica<AccountId>| matches!(replica.progress, Progress::Revealed(_));
+		self.replicas.iter().filter(is_revealed).count()
+	}
+
+	/// Whether two revealed results differ.
+	pub fn disagrees(&self) -> bool {
+		let mut digests = self.replicas.iter().filter_map(|replica| match &replica.progress {
+			Progress::Revealed(digest) => Some(digest),
+			_ => None,
+		});
+		match digests.next() {
+			Some(first) => digests.any(|digest| digest != first),
+			None => false,
+		}
+	}
+
+	/// The result that at least a quorum revealed alike.
+	pub fn agreed_result(&self) -> Option<ResultDigest> {
+		let revealed = |replica: &Replica<AccountId>| match replica.progress {
+			Progress::Revealed(digest) => Some(digest),
+			_ => None,
+		};
+		let quorum = self.spec.quorum();
+		self.replicas.iter().filter_map(revealed).find(|digest| {
+			self.replicas.iter().filter(|other| revealed(other).as_ref() == Some(digest)).count() >= quorum
+		})
+	}
+}
