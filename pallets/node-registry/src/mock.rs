@@ -1,0 +1,215 @@
+//! A chain of this pallet and balances, with a table for what machines proved.
+
+use crate as pallet_node_registry;
+use aidragon_primitives::{
+	attestation::hot_key_consent,
+	interface::{Capabilities, SupplyListener},
+	worker::{Capability, Capacity, Registration, SocketText, TransportAddress},
+	Balance, BlockNumber, Hash32, WorkerId,
+};
+use codec::Encode;
+use frame_support::{
+	assert_ok, derive_impl, parameter_types,
+	traits::{ConstU128, ConstU32},
+};
+use sp_core::{sr25519, Pair};
+use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
+use std::collections::BTreeMap;
+
+#[frame_support::runtime]
+mod runtime {
+	#[runtime::runtime]
+	#[runtime::derive(
+		RuntimeCall,
+		RuntimeEvent,
+		RuntimeError,
+		RuntimeOrigin,
+		RuntimeFreezeReason,
+		RuntimeHoldReason,
+		RuntimeSlashReason,
+		RuntimeLockId,
+		RuntimeTask,
+		RuntimeViewFunction
+	)]
+	pub struct Test;
+
+	#[runtime::pallet_index(0)]
+	pub type System = frame_system;
+
+	#[runtime::pallet_index(1)]
+	pub type Balances = pallet_balances;
+
+	#[runtime::pallet_index(2)]
+	pub type NodeRegistry = pallet_node_registry;
+}
+
+/// Bond that stands behind each machine.
+pub(crate) const BOND: Balance = 100;
+/// What [`PROVIDER`] and [`OTHER`] start with.
+pub(crate) const ENDOWMENT: Balance = 10_000;
+/// Blocks between asking to leave and leaving.
+pub(crate) const EXIT_DELAY: BlockNumber = 20;
+/// Most machines of one provider.
+pub(crate) const WORKERS_MAX: u32 = 3;
+/// An account with money.
+pub(crate) const PROVIDER: AccountId32 = AccountId32::new([1; 32]);
+/// Another account with money.
+pub(crate) const OTHER: AccountId32 = AccountId32::new([2; 32]);
+/// An account with less than one machine's bond.
+pub(crate) const POOR: AccountId32 = AccountId32::new([3; 32]);
+/// An account that takes no part.
+pub(crate) const STRANGER: AccountId32 = AccountId32::new([4; 32]);
+/// What every machine here claims.
+pub(crate) const CLAIMED: Capacity = Capacity { vcpus: 4, memory_mib: 8_192 };
+
+parameter_types! {
+	pub(crate) static BondPerWorker: Balance = BOND;
+	/// What machines proved.
+	pub(crate) static Proved: BTreeMap<WorkerId, Capability> = BTreeMap::new();
+	/// The machines that the supply was told about, in that order.
+	pub(crate) static Heard: Vec<WorkerId> = Vec::new();
+}
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = frame_system::mocking::MockBlockU32<Test>;
+	type AccountId = AccountId32;
+	type Lookup = IdentityLookup<AccountId32>;
+	type AccountData = pallet_balances::AccountData<Balance>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type Balance = Balance;
+	type ExistentialDeposit = ConstU128<1>;
+	type AccountStore = System;
+}
+
+/// [`Proved`] as the pallet sees it.
+pub(crate) struct ProvedTable;
+
+impl Capabilities for ProvedTable {
+	fn capability(worker: WorkerId) -> Option<Capability> {
+		Proved::get().get(&worker).copied()
+	}
+
+	fn forget(worker: WorkerId) {
+		Proved::mutate(|table| table.remove(&worker));
+	}
+}
+
+/// Fills [`Heard`].
+pub(crate) struct Listener;
+
+impl SupplyListener for Listener {
+	fn supply_changed(worker: WorkerId) {
+		Heard::mutate(|heard| heard.push(worker));
+	}
+}
+
+impl pallet_node_registry::Config for Test {
+	type Currency = Balances;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type Capabilities = ProvedTable;
+	type Supply = Listener;
+	type BondPerWorker = BondPerWorker;
+	type ExitDelay = ConstU32<EXIT_DELAY>;
+	type MaxWorkersPerProvider = ConstU32<WORKERS_MAX>;
+	type WeightInfo = ();
+}
+
+/// Block 1 of a chain with three funded accounts and a keystore.
+pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
+	BondPerWorker::set(BOND);
+	Proved::set(BTreeMap::new());
+	Heard::set(Vec::new());
+	let balances = vec![(PROVIDER, ENDOWMENT), (OTHER, ENDOWMENT), (POOR, BOND / 2)];
+	let mut storage = frame_system::GenesisConfig::<Test>::default()
+		.build_storage()
+		.expect("an empty genesis builds");
+	pallet_balances::GenesisConfig::<Test> { balances, ..Default::default() }
+		.assimilate_storage(&mut storage)
+		.expect("distinct accounts above the existential deposit");
+	let mut ext = sp_io::TestExternalities::new(storage);
+	let keystore = sp_keystore::testing::MemoryKeystore::new();
+	ext.register_extension(sp_keystore::KeystoreExt::new(keystore));
+	ext.execute_with(|| System::set_block_number(1));
+	ext
+}
+
+/// Runs `test` and sees that every invariant holds after it.
+pub(crate) fn build_and_execute(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
+		test();
+		assert_ok!(NodeRegistry::do_try_state());
+	});
+}
+
+/// Jumps to block `now`. This pallet has no hooks that a jump would miss.
+pub(crate) fn go_to(now: BlockNumber) {
+	System::set_block_number(now);
+}
+
+/// The key pair of machine `n`.
+pub(crate) fn hot_pair(n: u8) -> sr25519::Pair {
+	sr25519::Pair::from_seed(&[n; 32])
+}
+
+/// The account that machine `n` signs with.
+pub(crate) fn hot_key(n: u8) -> AccountId32 {
+	AccountId32::new(hot_pair(n).public().0)
+}
+
+/// The hash of block 0.
+pub(crate) fn genesis() -> Hash32 {
+	System::block_hash(0).0
+}
+
+/// An address with one socket at `port`.
+pub(crate) fn address(port: u16) -> TransportAddress {
+	let socket = format!("192.0.2.1:{port}").into_bytes();
+	let socket = SocketText::try_from(socket).expect("an IPv4 socket is short");
+	let sockets = vec![socket].try_into().expect("one socket is few enough");
+	TransportAddress { node_key: [7; 32], sockets, http: None }
+}
+
+/// What registers machine `n` for `provider`, with the consent of its hot key.
+pub(crate) fn registration(provider: &AccountId32, n: u8) -> Registration<AccountId32> {
+	let consent = hot_pair(n).sign(&hot_key_consent(&genesis(), &provider.encode()));
+	Registration {
+		hot_key: hot_key(n),
+		consent: consent.0,
+		encryption_key: [n; 32],
+		address: address(4_433),
+		claimed: CLAIMED,
+		price_per_gfuel: 5,
+	}
+}
+
+/// Makes [`PROVIDER`] a provider with a bond for all the machines it may have.
+pub(crate) fn provider_exists() {
+	let bond = BOND * Balance::from(WORKERS_MAX);
+	assert_ok!(NodeRegistry::register_provider(RuntimeOrigin::signed(PROVIDER), bond));
+}
+
+/// Registers [`PROVIDER`] and its machine 0, whose hot key is `hot_key(10)`.
+pub(crate) fn machine_exists() -> WorkerId {
+	provider_exists();
+	let origin = RuntimeOrigin::signed(PROVIDER);
+	assert_ok!(NodeRegistry::register_worker(origin, registration(&PROVIDER, 10)));
+	0
+}
+
+/// Lets `worker` have proved `throughput_mops` until block 1,000.
+pub(crate) fn prove(worker: WorkerId, throughput_mops: u32) {
+	let capability = Capability { throughput_mops, proved_at: 1, valid_until: 1_000 };
+	Proved::mutate(|table| table.insert(worker, capability));
+}
+
+/// A machine that may be given work: registered, proved beyond its claim, and live.
+pub(crate) fn machine_is_candidate() -> WorkerId {
+	let worker = machine_exists();
+	prove(worker, 10_000);
+	assert_ok!(NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key(10))));
+	worker
+}

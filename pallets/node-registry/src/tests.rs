@@ -1,0 +1,13 @@
+//! What the registry promises, one file per behaviour.
+
+mod bonds;
+mod candidates;
+mod feeless;
+mod invariants;
+mod leaving;
+mod liveness;
+mod offers;
+mod origins;
+mod registration;
+mod reservations;
+mod status;

@@ -1,0 +1,119 @@
+//! Who may be given work, and why not.
+
+use crate::{mock::*, Obstacle};
+use aidragon_primitives::{
+	interface::WorkerDirectory,
+	worker::{
+		Candidate, Capability, Capacity, LIVENESS_BLOCKS, MEMORY_MIB_PER_VCPU, MOPS_PER_VCPU,
+	},
+	BlockNumber, WorkerId,
+};
+use frame_support::assert_ok;
+
+/// Candidate, directory and view function tell the same story.
+fn assert_obstacle(worker: WorkerId, now: BlockNumber, obstacle: Option<Obstacle>) {
+	go_to(now);
+	assert_eq!(NodeRegistry::obstacle(worker), obstacle);
+	assert_eq!(NodeRegistry::candidate(worker, now).is_none(), obstacle.is_some());
+}
+
+#[test]
+fn p4_machine_is_a_candidate_when_active_live_proved_and_bonded() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		assert_obstacle(worker, 1, None);
+		assert_eq!(
+			NodeRegistry::candidate(worker, 1),
+			Some(Candidate {
+				worker,
+				provider: PROVIDER,
+				price_per_gfuel: 5,
+				free: CLAIMED,
+				throughput_mops: 10_000,
+			})
+		);
+		assert_eq!(NodeRegistry::worker_of(&hot_key(10)), Some(worker));
+		assert_eq!(NodeRegistry::worker_of(&PROVIDER), None);
+	});
+}
+
+#[test]
+fn p4_machine_offers_only_what_it_proved() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		prove(worker, MOPS_PER_VCPU);
+		let free = NodeRegistry::candidate(worker, 1).map(|candidate| candidate.free);
+		assert_eq!(free, Some(Capacity { vcpus: 1, memory_mib: CLAIMED.memory_mib }));
+		assert!(CLAIMED.memory_mib < MEMORY_MIB_PER_VCPU);
+	});
+}
+
+#[test]
+fn p4_machine_is_no_candidate_when_not_registered() {
+	build_and_execute(|| {
+		assert_obstacle(0, 1, Some(Obstacle::NotRegistered));
+	});
+}
+
+#[test]
+fn p4_machine_is_no_candidate_when_draining_or_retiring() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let owner = || RuntimeOrigin::signed(PROVIDER);
+		assert_ok!(NodeRegistry::drain(owner(), worker));
+		assert_obstacle(worker, 1, Some(Obstacle::NotActive));
+		assert_ok!(NodeRegistry::resume(owner(), worker));
+		assert_obstacle(worker, 1, None);
+		assert_ok!(NodeRegistry::retire_worker(owner(), worker));
+		assert_obstacle(worker, 1, Some(Obstacle::NotActive));
+	});
+}
+
+#[test]
+fn p4_machine_is_no_candidate_when_not_seen_lately() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		prove(worker, 10_000);
+		assert_obstacle(worker, 1, Some(Obstacle::NotLive));
+		assert_ok!(NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key(10))));
+		assert_obstacle(worker, 1 + LIVENESS_BLOCKS, None);
+		assert_obstacle(worker, 2 + LIVENESS_BLOCKS, Some(Obstacle::NotLive));
+	});
+}
+
+#[test]
+fn p4_machine_is_no_candidate_when_unproved_or_its_proof_is_old() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let proof = Capability { throughput_mops: 10_000, proved_at: 1, valid_until: 8 };
+		Proved::mutate(|table| table.insert(worker, proof));
+		assert_obstacle(worker, 8, None);
+		assert_obstacle(worker, 9, Some(Obstacle::NotProved));
+		Proved::mutate(|table| table.remove(&worker));
+		assert_obstacle(worker, 8, Some(Obstacle::NotProved));
+	});
+}
+
+#[test]
+fn p4_machine_is_no_candidate_when_bond_no_longer_covers_it() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		BondPerWorker::set(BOND * 3);
+		assert_obstacle(worker, 1, None);
+		BondPerWorker::set(BOND * 3 + 1);
+		assert_obstacle(worker, 1, Some(Obstacle::NotBonded));
+		assert_ok!(NodeRegistry::increase_bond(RuntimeOrigin::signed(PROVIDER), 1));
+		assert_obstacle(worker, 1, None);
+	});
+}
+
+#[test]
+fn p4_machine_is_no_candidate_when_full_or_proved_too_little() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		assert_ok!(NodeRegistry::reserve(worker, &CLAIMED, 1));
+		assert_obstacle(worker, 1, Some(Obstacle::Full));
+		prove(worker, MOPS_PER_VCPU - 1);
+		assert_obstacle(worker, 1, Some(Obstacle::Full));
+	});
+}

@@ -1,0 +1,36 @@
+//! The beacon: one hash chain over the VRF outputs of all block authors.
+
+use crate::{Beacons, Config, LatestBeacon, Pallet};
+use aidragon_primitives::{beacon::accumulate, interface, BlockNumber, Hash32};
+use frame_support::traits::Get;
+use sp_runtime::SaturatedConversion;
+
+impl<T: Config> Pallet<T> {
+	pub(crate) fn now() -> BlockNumber {
+		frame_system::Pallet::<T>::block_number().saturated_into()
+	}
+
+	/// Adds the parent block's VRF output. A block without one has no beacon, and nothing is drawn from it.
+	pub(crate) fn extend_beacon() {
+		let Some((parent, vrf)) = Self::now().checked_sub(1).zip(T::ParentVrf::get()) else {
+			return;
+		};
+		let previous = LatestBeacon::<T>::get().map(|(_, beacon)| beacon).unwrap_or_default();
+		let beacon = accumulate(previous, parent, vrf);
+		LatestBeacon::<T>::put((parent, beacon));
+		Beacons::<T>::insert(parent, beacon);
+		if let Some(oldest) = parent.checked_sub(T::BeaconHistory::get()) {
+			Beacons::<T>::remove(oldest);
+		}
+	}
+}
+
+impl<T: Config> interface::Beacon for Pallet<T> {
+	fn latest() -> Option<(BlockNumber, Hash32)> {
+		LatestBeacon::<T>::get()
+	}
+
+	fn at(block: BlockNumber) -> Option<Hash32> {
+		Beacons::<T>::get(block)
+	}
+}

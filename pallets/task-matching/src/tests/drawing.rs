@@ -1,0 +1,203 @@
+//! The draw.
+
+use crate::{mock::*, Event};
+use aidragon_primitives::{
+	beacon::{draw_seed, SeedStream},
+	state::TaskState,
+	task::MatchingPolicy,
+	worker::{Capability, Capacity},
+	DRGN,
+};
+use frame_support::assert_ok;
+use std::collections::BTreeSet;
+
+#[test]
+fn p5_task_is_drawn_by_a_beacon_that_did_not_exist_when_it_was_frozen() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		run_to(5);
+		let id = submit(spec(1));
+		run_to(6);
+		assert_eq!(task(id).state, TaskState::Queued);
+		run_to(7);
+		let task = task(id);
+		assert_eq!(task.state, TaskState::Assigned);
+		// Frozen in block 5, drawn by the beacon of block 6.
+		assert_eq!(task.replicas[0].beacon_block, 6);
+		System::assert_has_event(
+			Event::TaskAssigned { task: id, attempt: 0, beacon_block: 6, workers: vec![0] }.into(),
+		);
+	});
+}
+
+#[test]
+fn p5_draw_waits_while_the_chain_has_no_young_randomness() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		let id = submit(spec(1));
+		let frozen = task(id);
+		System::set_block_number(3);
+		LatestBeacon::set(Some((1, [9; 32])));
+		TaskMatching::draw(id, frozen.clone());
+		assert_eq!(task(id).state, TaskState::Queued);
+		LatestBeacon::set(None);
+		TaskMatching::draw(id, frozen);
+		assert_eq!(task(id).state, TaskState::Queued);
+		assert!(task(id).wake_at > 3);
+	});
+}
+
+#[test]
+fn p5_assignment_can_be_recomputed_from_the_beacon() {
+	build_and_execute(|| {
+		for worker in 0..8 {
+			add_worker(worker, DRGN);
+		}
+		let id = submit(spec(3));
+		run_to(2);
+		// What anyone reads of the chain's state at the end of the block before the draw.
+		let mut stream = SeedStream::new(draw_seed([2; 32], id, 0));
+		let machines = TaskMatching::choose_machines(&task(id), &mut stream).unwrap();
+		let recomputed: Vec<_> = machines.into_iter().map(|machine| machine.worker).collect();
+		run_to(3);
+		assert_eq!(task(id).replicas[0].beacon_block, 2);
+		assert_eq!(recomputed, workers_of(id));
+	});
+}
+
+#[test]
+fn p5_replicas_go_to_different_providers() {
+	build_and_execute(|| {
+		for worker in 0..5 {
+			add_worker(worker, DRGN);
+		}
+		let id = submit_and_draw(spec(3));
+		let providers: BTreeSet<_> =
+			task(id).replicas.iter().map(|replica| replica.provider.clone()).collect();
+		assert_eq!(providers.len(), 3);
+	});
+}
+
+#[test]
+fn p4_only_machines_that_are_proved_live_and_active_are_drawn() {
+	build_and_execute(|| {
+		for worker in 0..4 {
+			add_worker(worker, DRGN);
+		}
+		set_capability(0, None);
+		let lapsed = Capability { throughput_mops: 2_000, proved_at: 1, valid_until: 2 };
+		set_capability(1, Some(lapsed));
+		assert_ok!(NodeRegistry::drain(signed(provider(2)), 2));
+		let id = submit_and_draw(spec(1));
+		assert_eq!(workers_of(id), vec![3]);
+		// Machine 1 was in the index when its proof was still valid; the draw took it out.
+		assert_eq!(crate::SupplyPosition::<Test>::get(1), None);
+	});
+}
+
+#[test]
+fn p4_a_machine_that_went_silent_is_not_drawn() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		go_offline(0);
+		run_to(50);
+		let id = submit_and_draw(spec(1));
+		assert_eq!(task(id).state, TaskState::Queued);
+		assert_ok!(NodeRegistry::heartbeat(signed(hot_key(0))));
+		run_to(now() + 4);
+		assert_eq!(workers_of(id), vec![0]);
+	});
+}
+
+#[test]
+fn price_cap_throughput_and_capacity_are_respected() {
+	build_and_execute(|| {
+		add_worker(0, 11 * DRGN);
+		let id = submit_and_draw(spec(1));
+		assert_eq!(task(id).state, TaskState::Queued, "too expensive");
+		add_worker(1, 10 * DRGN);
+		run_to(now() + 4);
+		assert_eq!(workers_of(id), vec![1]);
+
+		let mut fast = spec(1);
+		fast.requirements.throughput_min_mops = 2_001;
+		let id = submit_and_draw(fast);
+		assert_eq!(task(id).state, TaskState::Queued, "too slow");
+
+		let mut large = spec(1);
+		large.requirements.capacity = Capacity { vcpus: 5, memory_mib: 512 };
+		let id = submit_and_draw(large);
+		assert_eq!(task(id).state, TaskState::Queued, "too small");
+	});
+}
+
+#[test]
+fn capacity_is_taken_by_the_draw_and_bounds_what_runs_at_once() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		let ids: Vec<_> = (0..5).map(|_| submit(spec(1))).collect();
+		run_to(now() + 2);
+		let running = ids.iter().filter(|id| task(**id).state == TaskState::Assigned).count();
+		assert_eq!(running, 4, "4 vCPUs, 1 each");
+	});
+}
+
+#[test]
+fn cheapest_machine_wins_where_the_policy_says_so() {
+	build_and_execute(|| {
+		add_worker(0, 3 * DRGN);
+		add_worker(1, 2 * DRGN);
+		add_worker(2, 4 * DRGN);
+		let mut cheap = spec(1);
+		cheap.matching = MatchingPolicy::Cheapest;
+		let id = submit_and_draw(cheap);
+		assert_eq!(workers_of(id), vec![1]);
+		assert_eq!(task(id).replicas[0].price_per_gfuel, 2 * DRGN);
+	});
+}
+
+#[test]
+fn p5_equal_machines_all_get_their_turn() {
+	build_and_execute(|| {
+		for worker in 0..3 {
+			add_worker(worker, DRGN);
+		}
+		let mut drawn = BTreeSet::new();
+		for _ in 0..12 {
+			let id = submit_and_draw(spec(1));
+			let worker = workers_of(id)[0];
+			drawn.insert(worker);
+			attest(id, worker, digest(1, 5));
+		}
+		assert_eq!(drawn.len(), 3);
+	});
+}
+
+#[test]
+fn p3_task_without_machines_expires_by_its_deadline_with_its_money() {
+	build_and_execute(|| {
+		let before = free(&submitter());
+		let id = submit(spec(2));
+		run_to(task(id).deadline);
+		assert_eq!(task(id).state, TaskState::Expired);
+		assert_eq!(free(&submitter()), before);
+		assert!(TaskMatching::reason(id).unwrap().contains("no machines that fit"));
+	});
+}
+
+#[test]
+fn quote_counts_why_machines_do_not_fit() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		add_worker(1, 11 * DRGN);
+		let report = TaskMatching::quote(spec(1)).unwrap();
+		assert_eq!((report.machines, report.fitting, report.too_expensive), (2, 1, 1));
+		assert_eq!(report.escrow, 100 * DRGN);
+		let mut large = spec(1);
+		large.requirements.capacity.vcpus = 9;
+		assert_eq!(TaskMatching::quote(large).unwrap().too_small, 2);
+		let mut bad = spec(1);
+		bad.replicas = 0;
+		assert!(TaskMatching::quote(bad).unwrap_err().contains("replicas"));
+	});
+}

@@ -1,0 +1,122 @@
+//! Task money: on hold, returned or paid.
+
+use crate::{Config, Escrowed, Event, HoldReason, Pallet};
+use aidragon_primitives::{
+	interface::{Escrow, EscrowError},
+	payout, Balance, TaskId,
+};
+use frame_support::{
+	storage::{with_transaction, TransactionOutcome},
+	traits::{
+		fungible::MutateHold,
+		tokens::{Fortitude, Precision, Restriction},
+		Get,
+	},
+};
+use sp_runtime::DispatchError;
+
+impl<T: Config> Pallet<T> {
+	fn move_held(
+		from: &T::AccountId,
+		to: &T::AccountId,
+		amount: Balance,
+	) -> Result<(), DispatchError> {
+		if amount == 0 {
+			return Ok(());
+		}
+		let reason = HoldReason::TaskEscrow.into();
+		T::Currency::transfer_on_hold(
+			&reason,
+			from,
+			to,
+			amount,
+			Precision::Exact,
+			Restriction::Free,
+			Fortitude::Force,
+		)
+		.map(|_| ())
+	}
+
+	/// Takes `amount` off the account of what is on hold, and the entry with the last of it.
+	fn reduce_escrowed(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
+		Escrowed::<T>::try_mutate_exists(who, |slot| {
+			let left = slot
+				.unwrap_or_default()
+				.checked_sub(amount)
+				.ok_or(EscrowError::InsufficientEscrow)?;
+			*slot = (left > 0).then_some(left);
+			Ok(())
+		})
+	}
+
+	/// Runs `change` so that it is undone where it fails: money moves wholly or not at all.
+	fn atomically(
+		change: impl FnOnce() -> Result<(), EscrowError>,
+		otherwise: EscrowError,
+	) -> Result<(), EscrowError> {
+		let mut error = otherwise;
+		let outcome: Result<(), DispatchError> = with_transaction(|| match change() {
+			Ok(()) => TransactionOutcome::Commit(Ok(())),
+			Err(cause) => {
+				error = cause;
+				TransactionOutcome::Rollback(Err(DispatchError::Unavailable))
+			}
+		});
+		outcome.map_err(|_| error)
+	}
+}
+
+impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
+	fn lock(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
+		let change = || {
+			let total = Escrowed::<T>::get(who)
+				.checked_add(amount)
+				.ok_or(EscrowError::InsufficientFunds)?;
+			T::Currency::hold(&HoldReason::TaskEscrow.into(), who, amount)
+				.map_err(|_| EscrowError::InsufficientFunds)?;
+			if total > 0 {
+				Escrowed::<T>::insert(who, total);
+			}
+			Ok(())
+		};
+		Self::atomically(change, EscrowError::InsufficientFunds)
+	}
+
+	fn unlock(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
+		let change = || {
+			Self::reduce_escrowed(who, amount)?;
+			T::Currency::release(&HoldReason::TaskEscrow.into(), who, amount, Precision::Exact)
+				.map_err(|_| EscrowError::InsufficientEscrow)?;
+			Ok(())
+		};
+		Self::atomically(change, EscrowError::InsufficientEscrow)
+	}
+
+	fn pay(
+		task: TaskId,
+		from: &T::AccountId,
+		provider: &T::AccountId,
+		gross: Balance,
+	) -> Result<(), EscrowError> {
+		let split = payout::split(gross, T::ProtocolShareParts::get());
+		let change = || {
+			Self::reduce_escrowed(from, gross)?;
+			Self::move_held(from, provider, split.provider)
+				.and_then(|()| Self::move_held(from, &T::Treasury::get(), split.protocol))
+				.map_err(|_| EscrowError::CannotReceive)
+		};
+		Self::atomically(change, EscrowError::CannotReceive)?;
+		Self::add_points(provider, split.protocol);
+		Self::deposit_event(Event::Paid {
+			task,
+			provider: provider.clone(),
+			net: split.provider,
+			protocol_share: split.protocol,
+		});
+		Ok(())
+	}
+
+	fn locked(who: &T::AccountId) -> Balance {
+		Escrowed::<T>::get(who)
+	}
+}
