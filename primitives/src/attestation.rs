@@ -10,11 +10,23 @@ use sp_crypto_hashing::blake2_256;
 pub const ATTESTATION_VERSION: u8 = 1;
 
 /// Hash of the fuel schedule that machines meter by: the cost of every instruction and the engine's settings.
-pub const METER_SCHEDULE: Hash32 = [0u8; 32];
+pub const METER_SCHEDULE: Hash32 = [
+	0x17, 0x2b, 0xde, 0x4f, 0xdd, 0x40, 0xfc, 0xc0, 0x1c, 0x8c, 0xbd, 0xd1, 0xe7, 0x4c, 0x05, 0x68,
+	0x74, 0x48, 0x29, 0x8f, 0xa7, 0x5e, 0x53, 0x5c, 0x81, 0x58, 0x9d, 0xb1, 0x00, 0x95, 0xaf, 0xd4,
+];
 
 /// Why a program trapped. The same on every machine.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum TrapKind {
 	/// It executed `unreachable`, as a panic or an abort does.
@@ -37,7 +49,16 @@ pub enum TrapKind {
 
 /// How a program ended. Every variant depends on program, input and limits alone, never on the machine.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum ExitStatus {
 	/// It ran to its end with exit code 0.
@@ -75,7 +96,16 @@ impl ExitStatus {
 
 /// What must be equal between honest machines.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct ResultDigest {
 	/// BLAKE3 hash of the output.
@@ -90,7 +120,16 @@ pub struct ResultDigest {
 
 /// A worker's statement about one run, signed with its hot key.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct Attestation {
 	/// [`ATTESTATION_VERSION`].

@@ -41,9 +41,7 @@ impl SeedStream {
 	pub fn next_u64(&mut self) -> u64 {
 		let hash = (self.seed, self.counter).using_encoded(blake2_256);
 		self.counter = self.counter.wrapping_add(1);
-		u64::from_le_bytes([
-			hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7],
-		])
+		u64::from_le_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]])
 	}
 
 	/// A number below `bound`, or 0 where `bound` is 0.

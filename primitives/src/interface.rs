@@ -29,7 +29,11 @@ pub trait WorkerDirectory<AccountId> {
 	/// and with a valid proof.
 	fn candidate(worker: WorkerId, now: BlockNumber) -> Option<Candidate<AccountId>>;
 	/// Takes `capacity` of a machine that is a candidate. Changes nothing where it does not fit.
-	fn reserve(worker: WorkerId, capacity: &Capacity, now: BlockNumber) -> Result<(), CapacityExceeded>;
+	fn reserve(
+		worker: WorkerId,
+		capacity: &Capacity,
+		now: BlockNumber,
+	) -> Result<(), CapacityExceeded>;
 	/// Gives back what [`Self::reserve`] took, and notes how the machine fared.
 	fn release(worker: WorkerId, capacity: &Capacity, conduct: Conduct);
 }
@@ -79,7 +83,12 @@ pub trait Escrow<AccountId> {
 	/// Returns `amount` to `who`'s free balance.
 	fn unlock(who: &AccountId, amount: Balance) -> Result<(), EscrowError>;
 	/// Moves `gross` out of `from`'s hold: the protocol's share to the treasury, the rest to `provider`.
-	fn pay(task: TaskId, from: &AccountId, provider: &AccountId, gross: Balance) -> Result<(), EscrowError>;
+	fn pay(
+		task: TaskId,
+		from: &AccountId,
+		provider: &AccountId,
+		gross: Balance,
+	) -> Result<(), EscrowError>;
 	/// What is on hold for all live tasks of `who`.
 	fn locked(who: &AccountId) -> Balance;
 }

@@ -217,7 +217,8 @@ mod tests {
 
 	#[test]
 	fn policies_order_by_their_criterion() {
-		let all = vec![candidate(1, 1, 10, 100), candidate(2, 2, 20, 1000), candidate(3, 3, 12, 200)];
+		let all =
+			vec![candidate(1, 1, 10, 100), candidate(2, 2, 20, 1000), candidate(3, 3, 12, 200)];
 		let first = |policy| {
 			let mut stream = SeedStream::new([0; 32]);
 			choose(all.clone(), policy, 1, &[], &mut stream).unwrap()[0].worker
@@ -249,7 +250,10 @@ mod tests {
 		assert_eq!(check_fit(&machine, &requirements, 10, &[]), Ok(()));
 		assert_eq!(check_fit(&machine, &requirements, 9, &[]), Err(Misfit::TooExpensive));
 		assert_eq!(check_fit(&machine, &requirements, 10, &[7]), Err(Misfit::HadItBefore));
-		assert_eq!(check_fit(&candidate(7, 1, 10, 400), &requirements, 10, &[]), Err(Misfit::TooSlow));
+		assert_eq!(
+			check_fit(&candidate(7, 1, 10, 400), &requirements, 10, &[]),
+			Err(Misfit::TooSlow)
+		);
 		let large =
 			Requirements { capacity: Capacity { vcpus: 5, memory_mib: 1024 }, ..requirements };
 		assert_eq!(check_fit(&machine, &large, 10, &[]), Err(Misfit::TooSmall));

@@ -77,7 +77,8 @@ pub fn subtree_root(mut leaf_hashes: Vec<Hash32>) -> Option<Hash32> {
 		return None;
 	}
 	while leaf_hashes.len() > 1 {
-		leaf_hashes = leaf_hashes.chunks_exact(2).map(|pair| node_hash(&pair[0], &pair[1])).collect();
+		leaf_hashes =
+			leaf_hashes.chunks_exact(2).map(|pair| node_hash(&pair[0], &pair[1])).collect();
 	}
 	leaf_hashes.first().copied()
 }
@@ -92,7 +93,8 @@ pub fn root_from_path(node: Hash32, index: u64, depth: u32, path: &MerklePath) -
 	let mut position = index;
 	let mut hash = node;
 	for sibling in &path.0 {
-		hash = if position & 1 == 0 { node_hash(&hash, sibling) } else { node_hash(sibling, &hash) };
+		hash =
+			if position & 1 == 0 { node_hash(&hash, sibling) } else { node_hash(sibling, &hash) };
 		position >>= 1;
 	}
 	Some(hash)

@@ -15,7 +15,16 @@ use scale_info::TypeInfo;
 
 /// Why a task ended without a usable result.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum FailureReason {
 	/// The machines agree that the program did not complete. They are paid for the fuel it used.
@@ -56,7 +65,16 @@ impl FailureReason {
 
 /// Where a task stands.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum TaskState {
 	/// Frozen, waiting for its draw or for machines that fit.
@@ -174,7 +192,8 @@ mod tests {
 
 	#[test]
 	fn p3_every_state_reaches_a_terminal_one() {
-		let mut reaches: Vec<TaskState> = STATES.into_iter().filter(TaskState::is_terminal).collect();
+		let mut reaches: Vec<TaskState> =
+			STATES.into_iter().filter(TaskState::is_terminal).collect();
 		for _ in 0..STATES.len() {
 			for state in STATES {
 				let next = EVENTS.iter().filter_map(|event| transition(state, *event).ok());

@@ -1,8 +1,8 @@
 //! The specification of a task, its limits, and the record the chain keeps of it.
 
 use crate::{
-	attestation::ResultDigest, payout, state::TaskState, worker::Capacity, worker::TransportAddress,
-	Balance, BlockNumber, Hash32, WorkerId,
+	attestation::ResultDigest, payout, state::TaskState, worker::Capacity,
+	worker::TransportAddress, Balance, BlockNumber, Hash32, WorkerId,
 };
 use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -35,7 +35,16 @@ pub const EXECUTION_BLOCKS_MIN: u32 = 4;
 
 /// A blob by content.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct BlobRef {
 	/// BLAKE3 hash of the bytes.
@@ -46,7 +55,16 @@ pub struct BlobRef {
 
 /// How a program is run.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum ProgramKind {
 	/// A WASI preview-1 command: input on stdin, output on stdout, nothing else.
@@ -55,7 +73,16 @@ pub enum ProgramKind {
 
 /// What runs.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct Program {
 	/// How it is run.
@@ -66,7 +93,16 @@ pub struct Program {
 
 /// What a machine must have proved and have free.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct Requirements {
 	/// What the task holds of the machine while it runs.
@@ -77,7 +113,16 @@ pub struct Requirements {
 
 /// Which of the sampled machines that fit is taken.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum MatchingPolicy {
 	/// The lowest price.
@@ -89,7 +134,9 @@ pub enum MatchingPolicy {
 }
 
 /// A task as its submitter describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct TaskSpec {
 	/// What runs.
 	pub program: Program,
@@ -150,8 +197,12 @@ impl SpecError {
 	/// The message for a person: the field, its bounds, what to do.
 	pub fn message(&self) -> &'static str {
 		match self {
-			Self::ProgramSize => "program: size must be between 1 byte and 16 MiB; strip debug information",
-			Self::InputSize => "input: size must be at most 1 GiB; split the input over several tasks",
+			Self::ProgramSize => {
+				"program: size must be between 1 byte and 16 MiB; strip debug information"
+			}
+			Self::InputSize => {
+				"input: size must be at most 1 GiB; split the input over several tasks"
+			}
 			Self::Source => "source: name at least one QUIC or HTTP socket as `address:port`",
 			Self::Vcpus => "resources.vcpus: must be at least 1",
 			Self::Memory => "resources.memory_mib: must be between 1 and 4096",
@@ -160,9 +211,11 @@ impl SpecError {
 			Self::ExecutionBlocks => "limits.execution_blocks: must be at least 4",
 			Self::DeadlineBlocks => {
 				"limits.deadline_blocks: must be at least execution_blocks + 14 and at most 201600"
-			},
+			}
 			Self::Replicas => "verification.replicas: must be 1, 2 or 3",
-			Self::PriceCap => "matching.price_cap_per_gfuel: must be above 0 and payable for the fuel limit",
+			Self::PriceCap => {
+				"matching.price_cap_per_gfuel: must be above 0 and payable for the fuel limit"
+			}
 			Self::Retries => "matching.retries: must be at most 3",
 		}
 	}
@@ -173,7 +226,10 @@ impl TaskSpec {
 	pub fn validate(&self) -> Result<(), SpecError> {
 		let within = |inside: bool, error: SpecError| if inside { Ok(()) } else { Err(error) };
 		let capacity = &self.requirements.capacity;
-		within((1..=PROGRAM_BYTES_MAX).contains(&self.program.blob.size_bytes), SpecError::ProgramSize)?;
+		within(
+			(1..=PROGRAM_BYTES_MAX).contains(&self.program.blob.size_bytes),
+			SpecError::ProgramSize,
+		)?;
 		within(self.input.size_bytes <= INPUT_BYTES_MAX, SpecError::InputSize)?;
 		let reachable = !self.source.sockets.is_empty() || self.source.http.is_some();
 		within(reachable && self.source.malformed_field().is_none(), SpecError::Source)?;
@@ -213,7 +269,16 @@ impl TaskSpec {
 
 /// Why a worker gave a task back. No claim here is evidence against anybody.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum DeclineReason {
 	/// Program or input could not be fetched from the source.
@@ -228,7 +293,16 @@ pub enum DeclineReason {
 
 /// How far one replica is.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum Progress {
 	/// Drawn; nothing delivered yet.
@@ -240,7 +314,9 @@ pub enum Progress {
 }
 
 /// One replica: a machine that was drawn, by which randomness, at which price.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Replica<AccountId> {
 	/// The machine.
 	pub worker: WorkerId,
@@ -257,7 +333,9 @@ pub struct Replica<AccountId> {
 }
 
 /// What the chain keeps of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Task<AccountId> {
 	/// Who pays.
 	pub submitter: AccountId,
@@ -332,7 +410,8 @@ impl<AccountId> Task<AccountId> {
 		};
 		let quorum = self.spec.quorum();
 		self.replicas.iter().filter_map(revealed).find(|digest| {
-			self.replicas.iter().filter(|other| revealed(other).as_ref() == Some(digest)).count() >= quorum
+			self.replicas.iter().filter(|other| revealed(other).as_ref() == Some(digest)).count()
+				>= quorum
 		})
 	}
 }

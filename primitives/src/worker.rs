@@ -15,7 +15,16 @@ pub type SocketText = BoundedVec<u8, ConstU32<SOCKET_BYTES_MAX>>;
 
 /// Where blobs can be fetched: a transport key and the sockets at which its holder listens.
 #[derive(
-	Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct TransportAddress {
 	/// The ed25519 key that the QUIC endpoint proves on every connection.
@@ -45,7 +54,17 @@ fn is_socket(text: &[u8]) -> bool {
 
 /// What a machine has or what a task needs of it while it runs.
 #[derive(
-	Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct Capacity {
 	/// Virtual processors.
@@ -91,7 +110,9 @@ pub const LIVENESS_BLOCKS: u32 = 40;
 pub const HEARTBEAT_BLOCKS: u32 = 12;
 
 /// What registers a machine.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Registration<AccountId> {
 	/// The account that the daemon will sign with.
 	pub hot_key: AccountId,
@@ -114,7 +135,16 @@ pub const MEMORY_MIB_PER_VCPU: u32 = 16_384;
 
 /// What a machine proved in its last challenge.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub struct Capability {
 	/// Proved throughput in million int8 operations per second of the chain's time.
@@ -143,7 +173,16 @@ impl Capability {
 
 /// Whether a machine takes tasks.
 #[derive(
-	Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
 )]
 pub enum WorkerStatus {
 	/// Takes tasks while it is live and its proof is valid.
@@ -158,7 +197,9 @@ pub enum WorkerStatus {
 }
 
 /// A worker machine as the chain knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Worker<AccountId> {
 	/// The account whose bond stands behind the machine and that is paid.
 	pub provider: AccountId,
@@ -187,7 +228,9 @@ pub struct Worker<AccountId> {
 }
 
 /// Someone who puts up a bond and stands behind machines.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Provider {
 	/// The bond, on hold on the provider's account.
 	pub bond: Balance,

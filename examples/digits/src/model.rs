@@ -24,11 +24,7 @@ pub struct Layer {
 impl Layer {
 	/// A layer of zeros.
 	pub fn zeros(inputs: usize, outputs: usize) -> Self {
-		Self {
-			inputs,
-			weights: vec![0.0; inputs * outputs],
-			biases: vec![0.0; outputs],
-		}
+		Self { inputs, weights: vec![0.0; inputs * outputs], biases: vec![0.0; outputs] }
 	}
 
 	/// Random weights whose spread keeps the size of the values from layer to layer (He, uniform).
@@ -43,31 +39,17 @@ impl Layer {
 	pub fn forward(&self, input: &[f32], output: &mut [f32]) {
 		let rows = self.weights.chunks_exact(self.inputs);
 		for ((sum, row), bias) in output.iter_mut().zip(rows).zip(&self.biases) {
-			*sum = row
-				.iter()
-				.zip(input)
-				.fold(*bias, |sum, (weight, value)| sum + weight * value);
+			*sum = row.iter().zip(input).fold(*bias, |sum, (weight, value)| sum + weight * value);
 		}
 	}
 
 	fn quantise(&self) -> QuantisedLayer {
-		let largest = self
-			.weights
-			.iter()
-			.fold(0.0f32, |largest, weight| largest.max(weight.abs()));
-		let scale = if largest > 0.0 {
-			largest / f32::from(i8::MAX)
-		} else {
-			1.0
-		};
+		let largest = self.weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+		let scale = if largest > 0.0 { largest / f32::from(i8::MAX) } else { 1.0 };
 		QuantisedLayer {
 			inputs: self.inputs,
 			scale,
-			weights: self
-				.weights
-				.iter()
-				.map(|weight| (weight / scale).round() as i8)
-				.collect(),
+			weights: self.weights.iter().map(|weight| (weight / scale).round() as i8).collect(),
 			biases: self.biases.clone(),
 		}
 	}
@@ -103,39 +85,24 @@ impl Network {
 
 	/// All values of the network for an image.
 	pub fn activations(&self, image: &Image) -> Activations {
-		let pixels = image
-			.pixels
-			.map(|pixel| f32::from(pixel) / f32::from(MAX_PIXEL));
+		let pixels = image.pixels.map(|pixel| f32::from(pixel) / f32::from(MAX_PIXEL));
 		let mut hidden = [0.0; HIDDEN];
 		self.hidden.forward(&pixels, &mut hidden);
 		let hidden = hidden.map(|value: f32| value.max(0.0));
 		let mut scores = [0.0; CLASSES];
 		self.output.forward(&hidden, &mut scores);
-		Activations {
-			pixels,
-			hidden,
-			scores,
-		}
+		Activations { pixels, hidden, scores }
 	}
 
 	/// The digit that the network reads; the smaller one if two have the same score.
 	pub fn classify(&self, image: &Image) -> usize {
 		let scores = self.activations(image).scores;
-		(1..CLASSES).fold(0, |best, digit| {
-			if scores[digit] > scores[best] {
-				digit
-			} else {
-				best
-			}
-		})
+		(1..CLASSES).fold(0, |best, digit| if scores[digit] > scores[best] { digit } else { best })
 	}
 
 	/// Rounds the weights to int8.
 	pub fn quantise(&self) -> QuantisedNetwork {
-		QuantisedNetwork {
-			hidden: self.hidden.quantise(),
-			output: self.output.quantise(),
-		}
+		QuantisedNetwork { hidden: self.hidden.quantise(), output: self.output.quantise() }
 	}
 }
 
@@ -164,16 +131,9 @@ impl QuantisedNetwork {
 	pub fn dequantise(&self) -> Network {
 		let layer = |layer: &QuantisedLayer| Layer {
 			inputs: layer.inputs,
-			weights: layer
-				.weights
-				.iter()
-				.map(|weight| f32::from(*weight) * layer.scale)
-				.collect(),
+			weights: layer.weights.iter().map(|weight| f32::from(*weight) * layer.scale).collect(),
 			biases: layer.biases.clone(),
 		};
-		Network {
-			hidden: layer(&self.hidden),
-			output: layer(&self.output),
-		}
+		Network { hidden: layer(&self.hidden), output: layer(&self.output) }
 	}
 }

@@ -65,31 +65,16 @@ impl fmt::Display for InputError {
 			Self::Gzip(reason) => write!(f, "the input is not a gzipped CSV file: {reason}"),
 			Self::TooLong(max) => write!(f, "the input unpacks to more than {max} bytes"),
 			Self::Fields { line, found } => {
-				write!(
-					f,
-					"line {line}: {found} fields; expected {PIXELS} pixels and a label"
-				)
+				write!(f, "line {line}: {found} fields; expected {PIXELS} pixels and a label")
 			}
-			Self::Field {
-				line,
-				column,
-				found,
-				max,
-			} => {
+			Self::Field { line, column, found, max } => {
 				write!(
 					f,
 					"line {line}, column {column}: {found:?} is not a whole number up to {max}"
 				)
 			}
-			Self::TooFew {
-				digit,
-				found,
-				needed,
-			} => {
-				write!(
-					f,
-					"digit {digit} has {found} images; at least {needed} are needed"
-				)
+			Self::TooFew { digit, found, needed } => {
+				write!(f, "digit {digit} has {found} images; at least {needed} are needed")
 			}
 		}
 	}
@@ -107,10 +92,7 @@ pub fn images(input: &[u8]) -> Result<Vec<Image>, InputError> {
 	if text.len() as u64 > MAX_TEXT_BYTES {
 		return Err(InputError::TooLong(MAX_TEXT_BYTES));
 	}
-	text.lines()
-		.enumerate()
-		.map(|(index, line)| image(index + 1, line))
-		.collect()
+	text.lines().enumerate().map(|(index, line)| image(index + 1, line)).collect()
 }
 
 fn image(line: usize, text: &str) -> Result<Image, InputError> {
@@ -119,15 +101,9 @@ fn image(line: usize, text: &str) -> Result<Image, InputError> {
 		return Err(InputError::Fields { line, found: 0 });
 	};
 	if pixels.len() != PIXELS {
-		return Err(InputError::Fields {
-			line,
-			found: fields.len(),
-		});
+		return Err(InputError::Fields { line, found: fields.len() });
 	}
-	let mut image = Image {
-		pixels: [0; PIXELS],
-		label: 0,
-	};
+	let mut image = Image { pixels: [0; PIXELS], label: 0 };
 	for (index, (pixel, field)) in image.pixels.iter_mut().zip(pixels).enumerate() {
 		*pixel = number(line, index + 1, field, MAX_PIXEL)?;
 	}
@@ -138,11 +114,6 @@ fn image(line: usize, text: &str) -> Result<Image, InputError> {
 fn number(line: usize, column: usize, field: &str, max: u8) -> Result<u8, InputError> {
 	match u8::from_str(field) {
 		Ok(value) if value <= max => Ok(value),
-		_ => Err(InputError::Field {
-			line,
-			column,
-			found: field.chars().take(20).collect(),
-			max,
-		}),
+		_ => Err(InputError::Field { line, column, found: field.chars().take(20).collect(), max }),
 	}
 }

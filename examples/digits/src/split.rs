@@ -21,21 +21,12 @@ pub struct Split {
 /// Fails if a digit has too few images for both parts.
 pub fn stratified(images: &[Image], seed: u64) -> Result<Split, InputError> {
 	let mut rng = Rng::new(seed);
-	let mut split = Split {
-		train: Vec::new(),
-		test: Vec::new(),
-	};
+	let mut split = Split { train: Vec::new(), test: Vec::new() };
 	for digit in 0..CLASSES {
-		let mut of_digit: Vec<&Image> = images
-			.iter()
-			.filter(|image| usize::from(image.label) == digit)
-			.collect();
+		let mut of_digit: Vec<&Image> =
+			images.iter().filter(|image| usize::from(image.label) == digit).collect();
 		if of_digit.len() < HELD_OUT {
-			return Err(InputError::TooFew {
-				digit,
-				found: of_digit.len(),
-				needed: HELD_OUT,
-			});
+			return Err(InputError::TooFew { digit, found: of_digit.len(), needed: HELD_OUT });
 		}
 		rng.shuffle(&mut of_digit);
 		let (test, train) = of_digit.split_at(of_digit.len() / HELD_OUT);

@@ -40,42 +40,20 @@ pub fn train(images: &[Image], seed: u64) -> Trained {
 				loss += add_gradient(&network, image, &mut gradient);
 			}
 			let step = rate / batch.len() as f32;
-			descend(
-				&mut network.hidden,
-				&mut velocity.hidden,
-				&gradient.hidden,
-				step,
-				rate,
-			);
-			descend(
-				&mut network.output,
-				&mut velocity.output,
-				&gradient.output,
-				step,
-				rate,
-			);
+			descend(&mut network.hidden, &mut velocity.hidden, &gradient.hidden, step, rate);
+			descend(&mut network.output, &mut velocity.output, &gradient.output, step, rate);
 		}
 	}
-	Trained {
-		network,
-		final_loss: loss / images.len() as f32,
-	}
+	Trained { network, final_loss: loss / images.len() as f32 }
 }
 
 fn zeros() -> Network {
-	Network {
-		hidden: Layer::zeros(PIXELS, HIDDEN),
-		output: Layer::zeros(HIDDEN, CLASSES),
-	}
+	Network { hidden: Layer::zeros(PIXELS, HIDDEN), output: Layer::zeros(HIDDEN, CLASSES) }
 }
 
 /// Adds the gradient of one image's loss and returns that loss.
 fn add_gradient(network: &Network, image: &Image, gradient: &mut Network) -> f32 {
-	let Activations {
-		pixels,
-		hidden,
-		scores,
-	} = network.activations(image);
+	let Activations { pixels, hidden, scores } = network.activations(image);
 	let label = usize::from(image.label);
 	let mut error = softmax(scores);
 	let loss = -error[label].max(f32::MIN_POSITIVE).ln();
@@ -99,9 +77,7 @@ fn add_gradient(network: &Network, image: &Image, gradient: &mut Network) -> f32
 
 /// Probabilities from scores. The largest score is taken off first, so that no exponential overflows.
 fn softmax(scores: [f32; CLASSES]) -> [f32; CLASSES] {
-	let largest = scores
-		.iter()
-		.fold(f32::NEG_INFINITY, |largest, score| largest.max(*score));
+	let largest = scores.iter().fold(f32::NEG_INFINITY, |largest, score| largest.max(*score));
 	let powers = scores.map(|score| (score - largest).exp());
 	let sum: f32 = powers.iter().sum();
 	powers.map(|power| power / sum)
@@ -119,20 +95,12 @@ fn add_outer(gradient: &mut Layer, errors: &[f32], inputs: &[f32]) {
 
 /// One step down: `step` is the learning rate over the batch size, as the gradient is a sum over the batch.
 fn descend(layer: &mut Layer, velocity: &mut Layer, gradient: &Layer, step: f32, rate: f32) {
-	let weights = layer
-		.weights
-		.iter_mut()
-		.zip(&mut velocity.weights)
-		.zip(&gradient.weights);
+	let weights = layer.weights.iter_mut().zip(&mut velocity.weights).zip(&gradient.weights);
 	for ((weight, velocity), gradient) in weights {
 		*velocity = MOMENTUM * *velocity - step * gradient - rate * WEIGHT_DECAY * *weight;
 		*weight += *velocity;
 	}
-	let biases = layer
-		.biases
-		.iter_mut()
-		.zip(&mut velocity.biases)
-		.zip(&gradient.biases);
+	let biases = layer.biases.iter_mut().zip(&mut velocity.biases).zip(&gradient.biases);
 	for ((bias, velocity), gradient) in biases {
 		*velocity = MOMENTUM * *velocity - step * gradient;
 		*bias += *velocity;

@@ -61,10 +61,7 @@ fn another_seed_gives_another_split() {
 fn returned_model_reads_unseen_digits() {
 	let images = parse::images(&real_input()).unwrap();
 	let parts = split::stratified(&images, SEED).unwrap();
-	let model = train::train(&parts.train, SEED)
-		.network
-		.quantise()
-		.dequantise();
+	let model = train::train(&parts.train, SEED).network.quantise().dequantise();
 	let accuracy = Confusion::measure(&model, &parts.test).accuracy();
 	assert!(accuracy >= 0.96, "accuracy {accuracy}");
 }
@@ -79,10 +76,7 @@ fn result_is_the_same_every_time_and_small() {
 
 #[test]
 fn refuses_what_is_not_gzip() {
-	assert!(matches!(
-		parse::images(b"0,1,2\n"),
-		Err(InputError::Gzip(_))
-	));
+	assert!(matches!(parse::images(b"0,1,2\n"), Err(InputError::Gzip(_))));
 	assert!(matches!(parse::images(b""), Err(InputError::Gzip(_))));
 }
 
@@ -90,10 +84,7 @@ fn refuses_what_is_not_gzip() {
 fn refuses_a_truncated_or_altered_file() {
 	let mut input = real_input();
 	let checksum = input.len() - 8;
-	assert!(matches!(
-		parse::images(&input[..input.len() / 2]),
-		Err(InputError::Gzip(_))
-	));
+	assert!(matches!(parse::images(&input[..input.len() / 2]), Err(InputError::Gzip(_))));
 	input[checksum] ^= 1;
 	assert!(matches!(parse::images(&input), Err(InputError::Gzip(_))));
 }
@@ -110,40 +101,21 @@ fn refuses_text_that_is_not_utf8() {
 fn names_the_line_and_column_at_fault() {
 	let text = line("3", "7") + &line("17", "7");
 	let error = parse::images(&gzip(&text)).unwrap_err();
-	assert_eq!(
-		error.to_string(),
-		"line 2, column 1: \"17\" is not a whole number up to 16"
-	);
+	assert_eq!(error.to_string(), "line 2, column 1: \"17\" is not a whole number up to 16");
 
 	let error = parse::images(&gzip(&line("3", "10"))).unwrap_err();
-	assert_eq!(
-		error.to_string(),
-		"line 1, column 65: \"10\" is not a whole number up to 9"
-	);
+	assert_eq!(error.to_string(), "line 1, column 65: \"10\" is not a whole number up to 9");
 
 	let error = parse::images(&gzip("1,2,3\n")).unwrap_err();
-	assert_eq!(
-		error.to_string(),
-		"line 1: 3 fields; expected 64 pixels and a label"
-	);
+	assert_eq!(error.to_string(), "line 1: 3 fields; expected 64 pixels and a label");
 
 	let error = parse::images(&gzip("\n")).unwrap_err();
-	assert_eq!(
-		error.to_string(),
-		"line 1: 1 fields; expected 64 pixels and a label"
-	);
+	assert_eq!(error.to_string(), "line 1: 1 fields; expected 64 pixels and a label");
 }
 
 #[test]
 fn refuses_a_digit_without_enough_images() {
 	let text = line("3", "0").repeat(4) + &line("3", "1").repeat(3);
 	let error = digits::run(&gzip(&text)).unwrap_err();
-	assert_eq!(
-		error,
-		InputError::TooFew {
-			digit: 1,
-			found: 3,
-			needed: 4
-		}
-	);
+	assert_eq!(error, InputError::TooFew { digit: 1, found: 3, needed: 4 });
 }

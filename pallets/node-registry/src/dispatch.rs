@@ -14,11 +14,7 @@ use aidragon_primitives::{
 use codec::Encode;
 use frame_support::{
 	ensure,
-	traits::{
-		fungible::MutateHold,
-		tokens::Precision,
-		Get,
-	},
+	traits::{fungible::MutateHold, tokens::Precision, Get},
 };
 use frame_system::RawOrigin;
 use sp_runtime::{traits::Zero, DispatchError, DispatchResult, SaturatedConversion};
@@ -136,10 +132,7 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		let claimed = &registration.claimed;
 		ensure!(registration.hot_key != *provider, Error::<T>::HotKeyIsProvider);
-		ensure!(
-			!WorkerByHotKey::<T>::contains_key(&registration.hot_key),
-			Error::<T>::HotKeyInUse
-		);
+		ensure!(!WorkerByHotKey::<T>::contains_key(&registration.hot_key), Error::<T>::HotKeyInUse);
 		ensure!(!registration.price_per_gfuel.is_zero(), Error::<T>::PriceIsZero);
 		ensure!(claimed.vcpus > 0 && claimed.memory_mib > 0, Error::<T>::NothingClaimed);
 		Self::check_address(&registration.address)?;
@@ -282,12 +275,7 @@ impl<T: Config> Pallet<T> {
 		let withdrawable_at = record.withdrawable_at.ok_or(Error::<T>::NotLeaving)?;
 		ensure!(Self::now() >= withdrawable_at, Error::<T>::TooEarly);
 		let bond = record.bond;
-		T::Currency::release(
-			&HoldReason::ProviderBond.into(),
-			&provider,
-			bond,
-			Precision::Exact,
-		)?;
+		T::Currency::release(&HoldReason::ProviderBond.into(), &provider, bond, Precision::Exact)?;
 		Providers::<T>::remove(&provider);
 		Self::deposit_event(Event::BondWithdrawn { provider, bond });
 		Ok(())

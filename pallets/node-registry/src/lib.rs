@@ -40,6 +40,8 @@ mod mock;
 mod tests;
 pub mod weights;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::{register_machine, BenchmarkHelper};
 pub use pallet::*;
 pub use weights::WeightInfo;
 
@@ -84,6 +86,9 @@ pub mod pallet {
 		type MaxWorkersPerProvider: Get<u32>;
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+		/// What benchmarks need of the runtime around the pallet.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: crate::BenchmarkHelper;
 	}
 
 	/// Why this pallet holds money.

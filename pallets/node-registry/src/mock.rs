@@ -63,11 +63,11 @@ pub(crate) const STRANGER: AccountId32 = AccountId32::new([4; 32]);
 pub(crate) const CLAIMED: Capacity = Capacity { vcpus: 4, memory_mib: 8_192 };
 
 parameter_types! {
-	pub(crate) static BondPerWorker: Balance = BOND;
+	pub static BondPerWorker: Balance = BOND;
 	/// What machines proved.
-	pub(crate) static Proved: BTreeMap<WorkerId, Capability> = BTreeMap::new();
+	pub static Proved: BTreeMap<WorkerId, Capability> = BTreeMap::new();
 	/// The machines that the supply was told about, in that order.
-	pub(crate) static Heard: Vec<WorkerId> = Vec::new();
+	pub static Heard: Vec<WorkerId> = Vec::new();
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -86,7 +86,7 @@ impl pallet_balances::Config for Test {
 }
 
 /// [`Proved`] as the pallet sees it.
-pub(crate) struct ProvedTable;
+pub struct ProvedTable;
 
 impl Capabilities for ProvedTable {
 	fn capability(worker: WorkerId) -> Option<Capability> {
@@ -99,7 +99,7 @@ impl Capabilities for ProvedTable {
 }
 
 /// Fills [`Heard`].
-pub(crate) struct Listener;
+pub struct Listener;
 
 impl SupplyListener for Listener {
 	fn supply_changed(worker: WorkerId) {
@@ -116,6 +116,15 @@ impl pallet_node_registry::Config for Test {
 	type ExitDelay = ConstU32<EXIT_DELAY>;
 	type MaxWorkersPerProvider = ConstU32<WORKERS_MAX>;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = ProvedTable;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl pallet_node_registry::BenchmarkHelper for ProvedTable {
+	fn prove(worker: WorkerId) {
+		prove(worker, 10_000);
+	}
 }
 
 /// Block 1 of a chain with three funded accounts and a keystore.

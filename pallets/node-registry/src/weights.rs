@@ -16,31 +16,79 @@ pub trait WeightInfo {
 	fn withdraw_bond() -> Weight;
 }
 impl WeightInfo for () {
-	fn register_provider() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn increase_bond() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn register_worker() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn update_price() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn update_endpoint() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn heartbeat() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn drain() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn resume() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn retire_worker() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn remove_worker() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn exit_provider() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn withdraw_bond() -> Weight { Weight::from_parts(100_000_000, 10_000) }
+	fn register_provider() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn increase_bond() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn register_worker() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn update_price() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn update_endpoint() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn heartbeat() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn drain() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn resume() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn retire_worker() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn remove_worker() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn exit_provider() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn withdraw_bond() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
 }
 pub struct SubstrateWeight<T>(core::marker::PhantomData<T>);
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
-	fn register_provider() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn increase_bond() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn register_worker() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn update_price() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn update_endpoint() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn heartbeat() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn drain() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn resume() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn retire_worker() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn remove_worker() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn exit_provider() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn withdraw_bond() -> Weight { Weight::from_parts(100_000_000, 10_000) }
+	fn register_provider() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn increase_bond() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn register_worker() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn update_price() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn update_endpoint() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn heartbeat() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn drain() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn resume() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn retire_worker() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn remove_worker() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn exit_provider() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn withdraw_bond() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
 }

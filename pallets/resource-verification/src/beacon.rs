@@ -12,16 +12,20 @@ impl<T: Config> Pallet<T> {
 
 	/// Adds the parent block's VRF output. A block without one has no beacon, and nothing is drawn from it.
 	pub(crate) fn extend_beacon() {
-		let Some((parent, vrf)) = Self::now().checked_sub(1).zip(T::ParentVrf::get()) else {
+		let Some(parent) = Self::now().checked_sub(1) else {
+			return;
+		};
+		// Before the output is looked at: a block without one pushes an old beacon out as every other does.
+		if let Some(oldest) = parent.checked_sub(T::BeaconHistory::get()) {
+			Beacons::<T>::remove(oldest);
+		}
+		let Some(vrf) = T::ParentVrf::get() else {
 			return;
 		};
 		let previous = LatestBeacon::<T>::get().map(|(_, beacon)| beacon).unwrap_or_default();
 		let beacon = accumulate(previous, parent, vrf);
 		LatestBeacon::<T>::put((parent, beacon));
 		Beacons::<T>::insert(parent, beacon);
-		if let Some(oldest) = parent.checked_sub(T::BeaconHistory::get()) {
-			Beacons::<T>::remove(oldest);
-		}
 	}
 }
 

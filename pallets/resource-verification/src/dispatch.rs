@@ -51,7 +51,8 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn check_request(hot_key: &T::AccountId) -> Result<WorkerId, Error<T>> {
 		let worker = T::Directory::worker_of(hot_key).ok_or(Error::<T>::NotAHotKey)?;
 		let now = Self::now();
-		let may_ask = Challenges::<T>::get(worker).is_none_or(|challenge| challenge.is_over_at(now));
+		let may_ask =
+			Challenges::<T>::get(worker).is_none_or(|challenge| challenge.is_over_at(now));
 		ensure!(may_ask, Error::<T>::ChallengePending);
 		Ok(worker)
 	}
@@ -114,10 +115,7 @@ impl<T: Config> Pallet<T> {
 		Ok(Due { worker, challenge, commitment, seed, beacon })
 	}
 
-	pub(crate) fn do_submit_openings(
-		hot_key: T::AccountId,
-		openings: Openings,
-	) -> DispatchResult {
+	pub(crate) fn do_submit_openings(hot_key: T::AccountId, openings: Openings) -> DispatchResult {
 		let due = Self::check_openings(&hot_key, &openings)?;
 		let positions = positions(&due.beacon, &due.commitment);
 		let wrong = positions.iter().zip(&openings).position(|(position, opening)| {

@@ -39,6 +39,8 @@ mod mock;
 mod tests;
 pub mod weights;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
@@ -72,6 +74,9 @@ pub mod pallet {
 		type BeaconHistory: Get<BlockNumber>;
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+		/// What benchmarks need of the runtime around the pallet.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: crate::BenchmarkHelper<Self::AccountId>;
 	}
 
 	/// The newest beacon and its block.
@@ -214,7 +219,7 @@ pub mod pallet {
 		/// ## Errors
 		/// `NotAHotKey`, `NoChallenge`, `NotCommitted`, `OpeningsUnknown`, `TooLate`, `WrongOpeningCount`.
 		#[pallet::call_index(2)]
-		#[pallet::weight(T::WeightInfo::submit_openings(openings.len() as u32))]
+		#[pallet::weight(T::WeightInfo::submit_openings())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>, openings: &Openings| -> bool {
 			Pallet::<T>::signer(origin).is_some_and(|who| Pallet::<T>::check_openings(&who, openings).is_ok())
 		})]

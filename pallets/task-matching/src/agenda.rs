@@ -1,14 +1,12 @@
 //! The agenda: what the chain looks at by itself, and when.
 
-use crate::{
-	Agenda, AgendaCursor, AgendaLength, Config, Pallet, Tasks, WeightInfo,
-};
+use crate::{Agenda, AgendaCursor, AgendaLength, Config, Pallet, Tasks, WeightInfo};
 use aidragon_primitives::{
 	state::TaskState,
 	task::{Task, DRAW_DELAY_BLOCKS},
 	BlockNumber, TaskId,
 };
-use frame_support::weights::WeightMeter;
+use frame_support::weights::{Weight, WeightMeter};
 use sp_runtime::SaturatedConversion;
 
 /// Blocks until a draw that found nothing is repeated.
@@ -33,6 +31,11 @@ impl<T: Config> Pallet<T> {
 		Tasks::<T>::insert(id, task);
 	}
 
+	/// What one entry takes at most: a draw or a settlement.
+	pub(crate) fn agenda_item_weight() -> Weight {
+		T::WeightInfo::agenda_draw().max(T::WeightInfo::agenda_settle())
+	}
+
 	/// When the draw of a task that is frozen now can take place.
 	pub(crate) fn draw_block() -> BlockNumber {
 		Self::now().saturating_add(DRAW_DELAY_BLOCKS)
@@ -46,7 +49,7 @@ impl<T: Config> Pallet<T> {
 	/// Works off what is due, entry by entry, as far as the meter allows. The rest is first in the next block.
 	pub(crate) fn work_off_agenda(meter: &mut WeightMeter) {
 		let now = Self::now();
-		let step = T::WeightInfo::agenda_item();
+		let item = Self::agenda_item_weight();
 		let (mut block, mut position) = AgendaCursor::<T>::get();
 		let started_at = (block, position);
 		while block <= now && meter.try_consume(T::WeightInfo::agenda_step()).is_ok() {
@@ -55,7 +58,7 @@ impl<T: Config> Pallet<T> {
 				(block, position) = (block.saturating_add(1), 0);
 				continue;
 			}
-			if meter.try_consume(step).is_err() {
+			if meter.try_consume(item).is_err() {
 				break;
 			}
 			if let Some(id) = Agenda::<T>::take((block, position)) {
@@ -79,7 +82,9 @@ impl<T: Config> Pallet<T> {
 			TaskState::Committed => Self::close_reveals(id, task),
 			state if state.is_terminal() => Tasks::<T>::remove(id),
 			// `Revealed` and `Accepted` last no longer than the call that brings them about.
-			_ => log::error!(target: "runtime::task-matching", "task {id} rests in {:?}", task.state),
+			_ => {
+				log::error!(target: "runtime::task-matching", "task {id} rests in {:?}", task.state)
+			}
 		}
 	}
 }

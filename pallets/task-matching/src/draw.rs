@@ -1,8 +1,6 @@
 //! The draw: which machines get a task.
 
-use crate::{
-	Assignments, Config, Event, Pallet, SupplyBitmap, SupplyLength, SupplySlots,
-};
+use crate::{Assignments, Config, Event, Pallet, SupplyBitmap, SupplyLength, SupplySlots};
 use aidragon_primitives::{
 	beacon::{draw_seed, SeedStream},
 	interface::{Beacon, WorkerDirectory},
@@ -54,7 +52,9 @@ impl<T: Config> Pallet<T> {
 		match declined {
 			Some(DeclineReason::BlobUnavailable) => FailureReason::BlobUnavailable,
 			Some(DeclineReason::BlobMismatch) => FailureReason::BlobMismatch,
-			Some(DeclineReason::HostFault | DeclineReason::ShuttingDown) => FailureReason::HostFault,
+			Some(DeclineReason::HostFault | DeclineReason::ShuttingDown) => {
+				FailureReason::HostFault
+			}
 			None => FailureReason::WorkersMissing,
 		}
 	}

@@ -16,9 +16,7 @@ use scale_info::TypeInfo;
 const REPORT_MACHINES_MAX: usize = 2_000;
 
 /// What a specification would cost at most, and who could run it now.
-#[derive(
-	Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct SupplyReport {
 	/// What would be put on hold, in smallest units.
 	pub escrow: Balance,
@@ -44,8 +42,7 @@ impl<T: Config> Pallet<T> {
 				continue;
 			};
 			report.machines = report.machines.saturating_add(1);
-			let fit =
-				check_fit(&candidate, &spec.requirements, spec.price_cap_per_gfuel, &[]);
+			let fit = check_fit(&candidate, &spec.requirements, spec.price_cap_per_gfuel, &[]);
 			let counter = match fit {
 				Ok(()) => &mut report.fitting,
 				Err(Misfit::TooSmall | Misfit::HadItBefore) => &mut report.too_small,

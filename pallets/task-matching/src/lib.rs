@@ -45,6 +45,18 @@ pub use explain::SupplyReport;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+/// What benchmarks need of the rest of the market.
+#[cfg(feature = "runtime-benchmarks")]
+pub trait BenchmarkHelper<AccountId> {
+	/// Registers machine `index`, of a provider of its own, that signs with `hot_key`, asks 1 DRGN per Gfuel and may
+	/// be given work.
+	fn add_machine(index: u32, hot_key: AccountId) -> aidragon_primitives::WorkerId;
+	/// Gives the account enough for any task of the benchmarks.
+	fn endow(who: &AccountId);
+	/// Makes the beacon of `block` the newest.
+	fn set_beacon(block: aidragon_primitives::BlockNumber);
+}
+
 #[frame_support::pallet]
 pub mod pallet {
 	use crate::{explain::SupplyReport, weights::WeightInfo};
@@ -83,6 +95,9 @@ pub mod pallet {
 		type AgendaWeight: Get<Weight>;
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
+		/// What benchmarks need of the rest of the market.
+		#[cfg(feature = "runtime-benchmarks")]
+		type BenchmarkHelper: crate::BenchmarkHelper<Self::AccountId>;
 	}
 
 	/// Tasks by number, until some time after they are over.
@@ -280,7 +295,7 @@ pub mod pallet {
 
 		fn integrity_test() {
 			assert!(
-				T::AgendaWeight::get().all_gte(T::WeightInfo::agenda_item()),
+				T::AgendaWeight::get().all_gte(Self::agenda_item_weight()),
 				"the agenda's weight must allow at least one entry per block"
 			);
 			assert!(T::Retention::get() > 0, "a result must be readable for a while");

@@ -2,13 +2,9 @@
 
 use crate as pallet_task_matching;
 use aidragon_primitives::{
-	attestation::{
-		hot_key_consent, Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION,
-	},
+	attestation::{hot_key_consent, Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
 	interface,
-	task::{
-		BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, Task, TaskSpec,
-	},
+	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, Task, TaskSpec},
 	worker::{Capability, Capacity, Registration, SocketText, TransportAddress},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN, GFUEL,
 };
@@ -28,8 +24,16 @@ pub(crate) type AccountId = AccountId32;
 mod construct {
 	#[runtime::runtime]
 	#[runtime::derive(
-		RuntimeCall, RuntimeEvent, RuntimeError, RuntimeOrigin, RuntimeFreezeReason, RuntimeHoldReason,
-		RuntimeSlashReason, RuntimeLockId, RuntimeTask, RuntimeViewFunction
+		RuntimeCall,
+		RuntimeEvent,
+		RuntimeError,
+		RuntimeOrigin,
+		RuntimeFreezeReason,
+		RuntimeHoldReason,
+		RuntimeSlashReason,
+		RuntimeLockId,
+		RuntimeTask,
+		RuntimeViewFunction
 	)]
 	pub struct Test;
 
@@ -126,6 +130,29 @@ impl pallet_task_matching::Config for Test {
 	type Retention = ConstU32<RETENTION>;
 	type AgendaWeight = AgendaWeight;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = Helper;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+pub struct Helper;
+#[cfg(feature = "runtime-benchmarks")]
+impl crate::BenchmarkHelper<AccountId> for Helper {
+	fn add_machine(index: u32, hot_key: AccountId) -> WorkerId {
+		add_worker(index, DRGN);
+		pallet_node_registry::Workers::<Test>::mutate_extant(index, |worker| {
+			worker.hot_key = hot_key.clone()
+		});
+		pallet_node_registry::WorkerByHotKey::<Test>::insert(hot_key, index);
+		index
+	}
+	fn endow(who: &AccountId) {
+		use frame_support::traits::fungible::Mutate;
+		Balances::set_balance(who, 100_000 * DRGN);
+	}
+	fn set_beacon(block: BlockNumber) {
+		LatestBeacon::set(Some((block, [9; 32])));
+	}
 }
 
 pub(crate) fn pair(number: u8) -> sr25519::Pair {
@@ -254,12 +281,7 @@ pub(crate) fn task(id: TaskId) -> Task<AccountId> {
 }
 
 pub(crate) fn digest(output: u8, fuel: u64) -> ResultDigest {
-	ResultDigest {
-		output_root: [output; 32],
-		output_bytes: 3,
-		fuel,
-		status: ExitStatus::Completed,
-	}
+	ResultDigest { output_root: [output; 32], output_bytes: 3, fuel, status: ExitStatus::Completed }
 }
 
 /// What `worker` would state about its replica of the task.
@@ -345,8 +367,8 @@ pub(crate) fn check_invariants() {
 	}
 }
 
-/// Runs a test on a chain with endowed accounts at block 1, and checks the invariants afterwards.
-pub(crate) fn build_and_execute(test: impl FnOnce()) {
+/// A chain with endowed accounts at block 1.
+pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	CAPABILITIES.with(|map| map.borrow_mut().clear());
 	ONLINE.with(|online| online.borrow_mut().clear());
 	LatestBeacon::set(None);
@@ -357,8 +379,17 @@ pub(crate) fn build_and_execute(test: impl FnOnce()) {
 	pallet_balances::GenesisConfig::<Test> { balances, ..Default::default() }
 		.assimilate_storage(&mut storage)
 		.unwrap();
-	sp_io::TestExternalities::from(storage).execute_with(|| {
-		System::set_block_number(1);
+	let mut chain = sp_io::TestExternalities::from(storage);
+	// Benchmarks sign as a machine's daemon would.
+	let keystore = sp_keystore::testing::MemoryKeystore::new();
+	chain.register_extension(sp_keystore::KeystoreExt::new(keystore));
+	chain.execute_with(|| System::set_block_number(1));
+	chain
+}
+
+/// Runs a test and checks the invariants afterwards.
+pub(crate) fn build_and_execute(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
 		let issuance = Balances::total_issuance();
 		test();
 		check_invariants();

@@ -16,13 +16,19 @@ impl<T: Config> Pallet<T> {
 			ensure!(escrowed > 0, "an empty escrow is recorded");
 		}
 		for (era, minted) in EraMinted::<T>::iter() {
-			ensure!(minted <= T::EraEmission::get(), "more was minted for an era than its emission");
+			ensure!(
+				minted <= T::EraEmission::get(),
+				"more was minted for an era than its emission"
+			);
 			ensure!(minted <= EraPoints::<T>::get(era), "a reward exceeds what earned it");
 		}
 		for era in EraPoints::<T>::iter_keys() {
 			let unclaimed = ProviderPoints::<T>::iter_prefix_values(era)
 				.fold(0u128, |sum, points| sum.saturating_add(points));
-			ensure!(unclaimed <= EraPoints::<T>::get(era), "providers have more points than their era");
+			ensure!(
+				unclaimed <= EraPoints::<T>::get(era),
+				"providers have more points than their era"
+			);
 		}
 		Ok(())
 	}

@@ -6,11 +6,19 @@ pub trait WeightInfo {
 	fn clear_old_era_step() -> Weight;
 }
 impl WeightInfo for () {
-	fn claim_rewards() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn clear_old_era_step() -> Weight { Weight::from_parts(100_000_000, 10_000) }
+	fn claim_rewards() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn clear_old_era_step() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
 }
 pub struct SubstrateWeight<T>(core::marker::PhantomData<T>);
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
-	fn claim_rewards() -> Weight { Weight::from_parts(100_000_000, 10_000) }
-	fn clear_old_era_step() -> Weight { Weight::from_parts(100_000_000, 10_000) }
+	fn claim_rewards() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
+	fn clear_old_era_step() -> Weight {
+		Weight::from_parts(100_000_000, 10_000)
+	}
 }

@@ -49,7 +49,8 @@ impl Prover {
 	pub fn multiply(&self, rows: core::ops::Range<usize>) -> Vec<i8> {
 		let state = self.states.last().map(Vec::as_slice).unwrap_or_default();
 		let mut mixed = Vec::with_capacity(rows.len() * MATRIX_SIZE);
-		for row in state[rows.start * MATRIX_SIZE..rows.end * MATRIX_SIZE].chunks_exact(MATRIX_SIZE) {
+		for row in state[rows.start * MATRIX_SIZE..rows.end * MATRIX_SIZE].chunks_exact(MATRIX_SIZE)
+		{
 			for column in self.weights_by_column.chunks_exact(MATRIX_SIZE) {
 				mixed.push(mix(dot(row, column)));
 			}

@@ -31,10 +31,7 @@ fn a_changed_element_is_refused() {
 	let position = Position { round: 2, row: 70, column: 9 };
 	let mut opening = prover.open(&position).unwrap();
 	opening.leaf_after[70 % LEAF_BYTES] ^= 1;
-	assert_eq!(
-		verify(&[7; 32], &commitment, &position, &opening),
-		Err(OpeningError::StateAfter)
-	);
+	assert_eq!(verify(&[7; 32], &commitment, &position, &opening), Err(OpeningError::StateAfter));
 }
 
 #[test]

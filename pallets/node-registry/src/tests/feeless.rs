@@ -87,10 +87,12 @@ fn draining_and_resuming_in_turn_is_not_free_without_end() {
 		for _ in 0..10 {
 			for call in [drain(worker), resume(worker)] {
 				if is_free(call.clone(), machine()) {
-					assert_ok!(frame_support::traits::UnfilteredDispatchable::dispatch_bypass_filter(
-						call,
-						machine()
-					));
+					assert_ok!(
+						frame_support::traits::UnfilteredDispatchable::dispatch_bypass_filter(
+							call,
+							machine()
+						)
+					);
 					free += 1;
 				}
 			}
@@ -103,8 +105,7 @@ fn draining_and_resuming_in_turn_is_not_free_without_end() {
 fn p9_nothing_is_free_for_anybody_else() {
 	build_and_execute(|| {
 		let worker = machine_exists();
-		let calls =
-			[Call::heartbeat {}, update_endpoint(11, 1), drain(worker), resume(worker)];
+		let calls = [Call::heartbeat {}, update_endpoint(11, 1), drain(worker), resume(worker)];
 		let others = [
 			RuntimeOrigin::none(),
 			RuntimeOrigin::root(),

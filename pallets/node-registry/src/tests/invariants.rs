@@ -33,10 +33,7 @@ fn try_state_catches_a_leaving_provider_with_machines() {
 
 #[test]
 fn try_state_catches_a_number_that_was_not_given_out() {
-	assert_caught(
-		|| NextWorkerId::<Test>::put(0),
-		"a machine has a number that was not given out",
-	);
+	assert_caught(|| NextWorkerId::<Test>::put(0), "a machine has a number that was not given out");
 }
 
 #[test]
@@ -71,8 +68,5 @@ fn try_state_catches_a_wrong_count_of_machines() {
 
 #[test]
 fn try_state_catches_a_hot_key_without_a_machine() {
-	assert_caught(
-		|| WorkerByHotKey::<Test>::insert(hot_key(11), 7),
-		"a hot key has no machine",
-	);
+	assert_caught(|| WorkerByHotKey::<Test>::insert(hot_key(11), 7), "a hot key has no machine");
 }

@@ -1,7 +1,7 @@
 //! P9: every call knows its caller, and everybody else changes nothing.
 
 use crate::{mock::*, Call, Error};
-use frame_support::{assert_noop, assert_ok, dispatch::GetCallName};
+use frame_support::{assert_noop, assert_ok, traits::GetCallName};
 use sp_runtime::{traits::Dispatchable, AccountId32, DispatchError, DispatchErrorWithPostInfo};
 
 /// One call of each kind, about machine 0.

@@ -7,7 +7,7 @@ use aidragon_primitives::{
 	WorkerId,
 };
 use codec::Encode;
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, traits::fungible::Inspect};
 use sp_core::Pair;
 use sp_runtime::{AccountId32, DispatchResult};
 
@@ -175,8 +175,7 @@ fn machine_is_refused_when_its_address_is_malformed() {
 			assert_noop!(register(request), Error::<Test>::MalformedAddress);
 		}
 		// One socket of either kind is enough.
-		let request =
-			Registration { address: http("192.0.2.1:80"), ..registration(&PROVIDER, 10) };
+		let request = Registration { address: http("192.0.2.1:80"), ..registration(&PROVIDER, 10) };
 		assert_ok!(register(request));
 	});
 }

@@ -11,12 +11,11 @@ fn what_does_not_fit_a_block_is_done_in_the_next() {
 			add_worker(worker, DRGN);
 		}
 		let per_item =
-			<() as WeightInfo>::agenda_item().saturating_add(<() as WeightInfo>::agenda_step());
+			TaskMatching::agenda_item_weight().saturating_add(<() as WeightInfo>::agenda_step());
 		AgendaWeight::set(per_item.saturating_mul(4));
 		let ids: Vec<_> = (0..10).map(|_| submit(spec(1))).collect();
 		run_to(3);
-		let assigned =
-			|| ids.iter().filter(|id| task(**id).state == TaskState::Assigned).count();
+		let assigned = || ids.iter().filter(|id| task(**id).state == TaskState::Assigned).count();
 		assert!((1..10).contains(&assigned()), "{}", assigned());
 		run_to(7);
 		assert_eq!(assigned(), 10);
@@ -27,7 +26,7 @@ fn what_does_not_fit_a_block_is_done_in_the_next() {
 fn p6_a_block_takes_no_more_than_the_agendas_weight() {
 	build_and_execute(|| {
 		add_worker(0, DRGN);
-		let limit = <() as WeightInfo>::agenda_item().saturating_mul(3);
+		let limit = TaskMatching::agenda_item_weight().saturating_mul(3);
 		AgendaWeight::set(limit);
 		for _ in 0..20 {
 			submit(spec(1));

@@ -78,8 +78,7 @@ fn a_task_that_rests_with_all_results_known_is_noticed() {
 	expect("not evaluated", |running, _| {
 		edit(running, |task| {
 			for replica in task.replicas.iter_mut() {
-				replica.progress =
-					aidragon_primitives::task::Progress::Revealed(digest(1, 5));
+				replica.progress = aidragon_primitives::task::Progress::Revealed(digest(1, 5));
 			}
 		})
 	});

@@ -7,10 +7,7 @@ use aidragon_primitives::{
 	task::{DeclineReason, Progress},
 	DRGN, GFUEL,
 };
-use frame_support::{
-	assert_noop, assert_ok,
-	dispatch::CheckIfFeeless,
-};
+use frame_support::{assert_noop, assert_ok, dispatch::CheckIfFeeless};
 
 fn two_replicas() -> u64 {
 	add_worker(0, DRGN);
@@ -54,12 +51,7 @@ fn commit_is_refused_for_a_single_replica_and_attest_for_several() {
 		let double = submit_and_draw(spec(2));
 		let statement = attestation(double, 0, digest(1, 5));
 		assert_noop!(
-			TaskMatching::attest_result(
-				signed(hot_key(0)),
-				double,
-				statement,
-				sign(0, &statement)
-			),
+			TaskMatching::attest_result(signed(hot_key(0)), double, statement, sign(0, &statement)),
 			Error::<Test>::SeveralReplicas
 		);
 	});

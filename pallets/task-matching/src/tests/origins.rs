@@ -33,10 +33,7 @@ fn p9_unsigned_and_root_are_refused_everywhere() {
 fn p9_only_the_submitter_cancels() {
 	build_and_execute(|| {
 		let id = submit(spec(1));
-		assert_noop!(
-			TaskMatching::cancel_task(signed(account(2)), id),
-			Error::<Test>::NotYourTask
-		);
+		assert_noop!(TaskMatching::cancel_task(signed(account(2)), id), Error::<Test>::NotYourTask);
 		assert_noop!(
 			TaskMatching::cancel_task(signed(submitter()), id + 1),
 			Error::<Test>::NoSuchTask
@@ -61,10 +58,7 @@ fn p9_only_a_drawn_machines_hot_key_delivers() {
 			(hot_key(1), Error::<Test>::NotAssigned),
 		] {
 			let o = || signed(who.clone());
-			assert_noop!(
-				TaskMatching::attest_result(o(), id, statement, signature),
-				error
-			);
+			assert_noop!(TaskMatching::attest_result(o(), id, statement, signature), error);
 			let again = || match who == hot_key(1) {
 				true => Error::<Test>::NotAssigned,
 				false => Error::<Test>::NotAHotKey,

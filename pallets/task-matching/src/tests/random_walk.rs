@@ -50,7 +50,12 @@ fn obligations() -> Vec<(u64, u32, Progress)> {
 }
 
 /// A machine's result: the same each time it is asked, so that a reveal matches its commitment.
-fn result_of(id: u64, worker: u32, lies: &std::collections::BTreeSet<(u64, u32)>, exhausts: bool) -> ResultDigest {
+fn result_of(
+	id: u64,
+	worker: u32,
+	lies: &std::collections::BTreeSet<(u64, u32)>,
+	exhausts: bool,
+) -> ResultDigest {
 	let output = if lies.contains(&(id, worker)) { 100 + worker as u8 } else { 1 };
 	match exhausts {
 		true => ResultDigest { status: ExitStatus::OutOfFuel, ..digest(0, 10 * GFUEL) },
@@ -58,7 +63,12 @@ fn result_of(id: u64, worker: u32, lies: &std::collections::BTreeSet<(u64, u32)>
 	}
 }
 
-fn deliver(pick: u8, lies: bool, exhausts: bool, liars: &mut std::collections::BTreeSet<(u64, u32)>) {
+fn deliver(
+	pick: u8,
+	lies: bool,
+	exhausts: bool,
+	liars: &mut std::collections::BTreeSet<(u64, u32)>,
+) {
 	let open = obligations();
 	let Some((id, worker, progress)) = open.get(usize::from(pick) % open.len().max(1)).copied()
 	else {

@@ -127,9 +127,6 @@ fn a_task_that_is_over_is_forgotten_after_the_retention() {
 		assert!(Tasks::<Test>::contains_key(id));
 		run_to(RETENTION + 1);
 		assert!(!Tasks::<Test>::contains_key(id));
-		assert_noop!(
-			TaskMatching::cancel_task(signed(submitter()), id),
-			Error::<Test>::NoSuchTask
-		);
+		assert_noop!(TaskMatching::cancel_task(signed(submitter()), id), Error::<Test>::NoSuchTask);
 	});
 }

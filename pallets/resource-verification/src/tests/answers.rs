@@ -1,0 +1,183 @@
+//! Opening what was drawn: honest runs pass, others fail.
+
+use crate::{mock::*, Capabilities, Error, Event};
+use aidragon_primitives::{
+	challenge::{
+		throughput_mops, verify, Challenge, Commitment, Opening, Prover, Stage, MATRIX_SIZE,
+		ROUNDS_MAX, VALIDITY_BLOCKS, WINDOW_BLOCKS,
+	},
+	worker::Capability,
+};
+use frame_support::{assert_noop, assert_ok};
+
+fn submit(openings: Vec<Opening>) -> sp_runtime::DispatchResult {
+	ResourceVerification::submit_openings(machine(), bounded(openings))
+}
+
+fn capability_before() -> Capability {
+	Capability { throughput_mops: 1_000, proved_at: 1, valid_until: 9_000 }
+}
+
+#[test]
+fn p4_honest_run_proves_its_throughput() {
+	build_and_execute(|| {
+		let run = committed_run();
+		assert_ok!(submit(open(&run)));
+		let capability = Capability {
+			throughput_mops: throughput_mops(ROUNDS, WINDOW_BLOCKS),
+			proved_at: 5,
+			valid_until: 5 + VALIDITY_BLOCKS,
+		};
+		assert_eq!(capability.throughput_mops, 44);
+		assert_eq!(Capabilities::<Test>::get(WORKER), Some(capability));
+		assert_eq!(challenge(), Challenge { requested_at: 1, stage: Stage::Passed });
+		assert_eq!(Heard::get(), vec![WORKER]);
+		System::assert_last_event(Event::ChallengePassed { worker: WORKER, capability }.into());
+	});
+}
+
+#[test]
+fn p4_machine_loses_what_it_proved_when_it_changes_an_element() {
+	build_and_execute(|| {
+		let run = committed_run();
+		Capabilities::<Test>::insert(WORKER, capability_before());
+		let mut openings = open(&run);
+		for opening in &mut openings[5..] {
+			opening.leaf_after[0] ^= 1;
+		}
+		assert_ok!(submit(openings));
+		assert_eq!(Capabilities::<Test>::get(WORKER), None);
+		assert_eq!(challenge(), Challenge { requested_at: 1, stage: Stage::Failed });
+		assert_eq!(Heard::get(), vec![WORKER]);
+		System::assert_last_event(Event::ChallengeFailed { worker: WORKER, opening: 5 }.into());
+	});
+}
+
+#[test]
+fn p7_machine_proves_nothing_when_it_skipped_a_round() {
+	build_and_execute(|| {
+		seed_is_known();
+		let seed = ResourceVerification::challenge_seed(WORKER).expect("drawn");
+		// The forger's tree is consistent, but its second state was never computed.
+		let mut forged = Prover::new(seed);
+		forged.run_round();
+		forged.complete_round(&vec![0; MATRIX_SIZE * MATRIX_SIZE]);
+		assert_ok!(ResourceVerification::commit_challenge(machine(), forged.commitment()));
+		run_to(5);
+		let (commitment, positions) = drawn();
+		let openings = open(&forged);
+		let first_wrong = positions
+			.iter()
+			.zip(&openings)
+			.position(|(position, opening)| verify(&seed, &commitment, position, opening).is_err());
+		let opening =
+			first_wrong.expect("one of sixteen draws falls on the second of two rounds") as u32;
+		assert_ok!(submit(openings));
+		assert_eq!(Capabilities::<Test>::get(WORKER), None);
+		System::assert_last_event(Event::ChallengeFailed { worker: WORKER, opening }.into());
+	});
+}
+
+#[test]
+fn p7_machine_proves_nothing_when_it_says_more_rounds_than_it_ran() {
+	build_and_execute(|| {
+		seed_is_known();
+		let run = honest_run();
+		let inflated = Commitment { rounds: ROUNDS_MAX, ..run.commitment() };
+		assert_ok!(ResourceVerification::commit_challenge(machine(), inflated));
+		run_to(5);
+		let (_, positions) = drawn();
+		let open = |position| run.open(position).unwrap_or_default();
+		assert_ok!(submit(positions.iter().map(open).collect()));
+		assert_eq!(Capabilities::<Test>::get(WORKER), None);
+		assert_eq!(challenge().stage, Stage::Failed);
+	});
+}
+
+#[test]
+fn p7_machine_proves_nothing_with_anothers_run() {
+	build_and_execute(|| {
+		let other = || RuntimeOrigin::signed(OTHER_HOT_KEY);
+		assert_ok!(ResourceVerification::request_challenge(other()));
+		seed_is_known();
+		let run = honest_run();
+		for origin in [machine(), other()] {
+			assert_ok!(ResourceVerification::commit_challenge(origin, run.commitment()));
+		}
+		run_to(5);
+		// The same beacon and the same elements: only the seed tells the two machines apart.
+		let openings = open(&run);
+		assert_ok!(ResourceVerification::submit_openings(other(), bounded(openings.clone())));
+		assert_eq!(Capabilities::<Test>::get(1), None);
+		assert_ok!(submit(openings));
+		assert!(Capabilities::<Test>::contains_key(WORKER));
+	});
+}
+
+#[test]
+fn openings_are_refused_when_nothing_is_committed() {
+	build_and_execute(|| {
+		assert_noop!(submit(vec![]), Error::<Test>::NoChallenge);
+		seed_is_known();
+		assert_noop!(submit(vec![]), Error::<Test>::NotCommitted);
+	});
+}
+
+#[test]
+fn p5_openings_are_refused_when_elements_are_not_drawn() {
+	build_and_execute(|| {
+		seed_is_known();
+		let run = honest_run();
+		assert_ok!(ResourceVerification::commit_challenge(machine(), run.commitment()));
+		let openings = vec![Opening::default(); 16];
+		assert_noop!(submit(openings.clone()), Error::<Test>::OpeningsUnknown);
+		run_to(4);
+		assert_noop!(submit(openings), Error::<Test>::OpeningsUnknown);
+		run_to(5);
+		assert_ok!(submit(open(&run)));
+	});
+}
+
+#[test]
+fn openings_are_refused_when_their_number_is_wrong() {
+	build_and_execute(|| {
+		let run = committed_run();
+		let openings = open(&run);
+		assert_eq!(openings.len(), 16);
+		assert_noop!(submit(vec![]), Error::<Test>::WrongOpeningCount);
+		assert_noop!(submit(openings[..15].to_vec()), Error::<Test>::WrongOpeningCount);
+	});
+}
+
+#[test]
+fn openings_are_taken_at_the_deadline_and_refused_after_it() {
+	build_and_execute(|| {
+		let run = committed_run();
+		let openings = open(&run);
+		run_to(16);
+		assert_noop!(submit(openings), Error::<Test>::TooLate);
+	});
+	build_and_execute(|| {
+		let run = committed_run();
+		run_to(15);
+		assert_ok!(submit(open(&run)));
+		assert_eq!(challenge().stage, Stage::Passed);
+	});
+}
+
+#[test]
+fn openings_are_refused_when_the_challenge_is_over() {
+	build_and_execute(|| {
+		let run = committed_run();
+		let openings = open(&run);
+		assert_ok!(submit(openings.clone()));
+		assert_noop!(submit(openings), Error::<Test>::NoChallenge);
+	});
+	build_and_execute(|| {
+		committed_run();
+		let openings = vec![Opening::default(); 16];
+		assert_ok!(submit(openings.clone()));
+		assert_eq!(challenge().stage, Stage::Failed);
+		assert_noop!(submit(openings), Error::<Test>::NoChallenge);
+	});
+}

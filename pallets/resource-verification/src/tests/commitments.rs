@@ -1,0 +1,102 @@
+//! Committing to a run.
+
+use crate::{mock::*, Error, Event};
+use aidragon_primitives::challenge::{Commitment, Stage, ROUNDS_MAX};
+use frame_support::{assert_noop, assert_ok};
+
+const COMMITMENT: Commitment = Commitment { rounds: 7, root: [9; 32] };
+
+fn commit(commitment: Commitment) -> sp_runtime::DispatchResult {
+	ResourceVerification::commit_challenge(machine(), commitment)
+}
+
+#[test]
+fn commitment_is_stored_with_its_block() {
+	build_and_execute(|| {
+		seed_is_known();
+		assert_ok!(commit(COMMITMENT));
+		assert_eq!(challenge().requested_at, 1);
+		assert_eq!(challenge().stage, Stage::Committed { commitment: COMMITMENT, committed_at: 3 });
+		System::assert_last_event(
+			Event::ChallengeCommitted { worker: WORKER, rounds: 7, answer_deadline: 15 }.into(),
+		);
+	});
+}
+
+#[test]
+fn commitment_is_refused_when_no_challenge_was_requested() {
+	build_and_execute(|| {
+		assert_noop!(commit(COMMITMENT), Error::<Test>::NoChallenge);
+	});
+}
+
+#[test]
+fn p5_commitment_is_refused_when_the_seed_is_not_known() {
+	build_and_execute(|| {
+		assert_ok!(ResourceVerification::request_challenge(machine()));
+		assert_noop!(commit(COMMITMENT), Error::<Test>::SeedUnknown);
+		run_to(2);
+		assert_noop!(commit(COMMITMENT), Error::<Test>::SeedUnknown);
+		run_to(3);
+		assert_ok!(commit(COMMITMENT));
+	});
+}
+
+#[test]
+fn commitment_is_refused_when_the_seed_block_has_no_beacon() {
+	build_and_execute(|| {
+		assert_ok!(ResourceVerification::request_challenge(machine()));
+		run_to(2);
+		ParentVrf::set(None);
+		run_to(7);
+		assert_noop!(commit(COMMITMENT), Error::<Test>::SeedUnknown);
+	});
+}
+
+#[test]
+fn commitment_is_taken_at_the_deadline_and_refused_after_it() {
+	build_and_execute(|| {
+		seed_is_known();
+		run_to(8);
+		assert_noop!(commit(COMMITMENT), Error::<Test>::TooLate);
+	});
+	build_and_execute(|| {
+		seed_is_known();
+		run_to(7);
+		assert_ok!(commit(COMMITMENT));
+	});
+}
+
+#[test]
+fn commitment_is_refused_when_rounds_are_out_of_range() {
+	build_and_execute(|| {
+		seed_is_known();
+		for rounds in [0, ROUNDS_MAX + 1, u32::MAX] {
+			assert_noop!(
+				commit(Commitment { rounds, ..COMMITMENT }),
+				Error::<Test>::RoundsOutOfRange
+			);
+		}
+		assert_ok!(commit(Commitment { rounds: ROUNDS_MAX, ..COMMITMENT }));
+	});
+}
+
+#[test]
+fn commitment_is_binding() {
+	build_and_execute(|| {
+		seed_is_known();
+		assert_ok!(commit(COMMITMENT));
+		assert_noop!(commit(COMMITMENT), Error::<Test>::AlreadyCommitted);
+		let another = Commitment { rounds: 8, ..COMMITMENT };
+		assert_noop!(commit(another), Error::<Test>::AlreadyCommitted);
+	});
+}
+
+#[test]
+fn commitment_is_refused_when_the_challenge_is_over() {
+	build_and_execute(|| {
+		let run = committed_run();
+		assert_ok!(ResourceVerification::submit_openings(machine(), bounded(open(&run))));
+		assert_noop!(commit(COMMITMENT), Error::<Test>::NoChallenge);
+	});
+}
