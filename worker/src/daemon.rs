@@ -1,0 +1,335 @@
+//! The daemon: compares what the chain shows with what it has done, and takes the next step.
+//!
+//! One loop owns all state. Blocks, jobs, computed challenges and answers to submissions wake it; after each
+//! it looks at everything again ([`Daemon::step`]). What it does next is decided by pure functions
+//! ([`crate::decide`], [`crate::challenge`], `upkeep`) of two blocks and the journal, so it does not matter
+//! which events were missed, or how often the process was killed.
+
+mod challenges;
+mod jobs;
+mod outbox;
+mod start;
+mod tasks;
+mod upkeep;
+mod view;
+
+pub use start::{run, server_address, RunOptions};
+
+use crate::{
+	config::Config,
+	journal::{Entry, Journal, Key},
+	metrics::Metrics,
+};
+use aidragon_client::{
+	blobs::BlobStore,
+	calls,
+	calls::Call,
+	chain::{Chain, Head, SubmitError, View},
+	keys::Account,
+};
+use aidragon_primitives::{
+	worker::{TransportAddress, WorkerStatus},
+	TaskId, WorkerId,
+};
+use anyhow::Context;
+use challenges::ChallengeWork;
+use futures::StreamExt;
+use jobs::{Heights, JobEvent, Jobs};
+use outbox::{Answer, Outbox, Request, Wanted};
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	sync::{atomic::Ordering, Arc},
+	time::{Duration, Instant},
+};
+use tokio::{sync::watch, time::interval};
+use upkeep::upkeep;
+use view::ChainView;
+
+/// Time between two looks for blobs that are kept no longer.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+/// Time without a block after which a shutdown with nothing left to deliver does not wait for the chain.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The daemon's state.
+struct Daemon {
+	config: Config,
+	chain: Chain,
+	account: Account,
+	encryption_key: [u8; 32],
+	address: TransportAddress,
+	store: BlobStore,
+	journal: Journal,
+	/// What the journal holds, as this loop is the only one that writes it.
+	entries: BTreeMap<Key, Entry>,
+	self_drained: bool,
+	/// This machine, once it is registered.
+	id: Option<WorkerId>,
+	best: Option<Arc<ChainView>>,
+	finalized: Option<Arc<ChainView>>,
+	heights: watch::Sender<Heights>,
+	jobs: Jobs,
+	outbox: Outbox,
+	challenge: ChallengeWork,
+	metrics: Arc<Metrics>,
+	shutting_down: bool,
+	last_block_at: Instant,
+}
+
+impl Daemon {
+	/// Runs until `stop` says to stop and everything owed is delivered.
+	async fn run(mut self, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+		let mut best = self.chain.follow(View::Best);
+		let mut finalized = self.chain.follow(View::Finalized);
+		let mut sweep = interval(SWEEP_INTERVAL);
+		let mut tick = interval(Duration::from_secs(1));
+		loop {
+			tokio::select! {
+				Some(head) = best.next() => self.best_block(head).await,
+				Some(head) = finalized.next() => self.finalized_block(head).await,
+				event = self.jobs.next() => self.job_event(event)?,
+				(request, answer) = self.outbox.finished() => self.answered(request, answer),
+				prover = self.challenge.computed() => self.challenge_computed(prover),
+				Ok(()) = stop.changed() => self.begin_shutdown(),
+				_ = sweep.tick() => self.sweep(),
+				_ = tick.tick() => {}
+			}
+			self.step()?;
+			if self.shutting_down && self.is_done() {
+				return Ok(());
+			}
+		}
+	}
+
+	async fn best_block(&mut self, head: Head) {
+		self.last_block_at = Instant::now();
+		self.challenge.block_arrived(head.number, self.last_block_at);
+		if let Some(view) = self.read(head).await {
+			self.note_changes(&view);
+			self.metrics.best_block.store(view.number.into(), Ordering::Relaxed);
+			self.heights.send_modify(|heights| heights.best = view.number);
+			self.best = Some(Arc::new(view));
+		}
+	}
+
+	async fn finalized_block(&mut self, head: Head) {
+		if let Some(view) = self.read(head).await {
+			self.metrics.finalized_block.store(view.number.into(), Ordering::Relaxed);
+			self.heights.send_modify(|heights| heights.finalized = view.number);
+			self.finalized = Some(Arc::new(view));
+		}
+	}
+
+	/// Looks at a block. `None` where that failed, or where the machine is not registered in it.
+	async fn read(&mut self, head: Head) -> Option<ChainView> {
+		let read = async {
+			let id = match self.id {
+				Some(id) => id,
+				None => match self.chain.at(&head).worker_of(&self.account.account_id()).await? {
+					Some(id) => id,
+					None => return Ok(None),
+				},
+			};
+			let journaled: BTreeSet<TaskId> = self.entries.keys().map(|key| key.task).collect();
+			ChainView::read(&self.chain, head, id, &journaled).await.map(|view| Some((id, view)))
+		};
+		let read: Result<_, aidragon_client::chain::ChainError> = read.await;
+		match read {
+			Ok(Some((id, view))) => {
+				if self.id.replace(id).is_none() {
+					tracing::info!(worker = id, block = head.number, "this machine is registered");
+				}
+				Some(view)
+			}
+			Ok(None) => None,
+			Err(error) => {
+				tracing::warn!(block = head.number, "cannot look at a block: {error}");
+				None
+			}
+		}
+	}
+
+	/// Writes a line for what changed about the machine itself.
+	fn note_changes(&mut self, view: &ChainView) {
+		let Some(before) = &self.best else { return };
+		let block = view.number;
+		let status = view.status();
+		if before.status() != status {
+			match status {
+				Some(status) => tracing::info!(block, "the machine is {status:?}"),
+				None => tracing::error!(block, "the machine was removed from the chain"),
+			}
+		}
+		if let Some(capability) = view.capability.filter(|new| before.capability != Some(*new)) {
+			Metrics::count(&self.metrics.challenges_passed);
+			let (mops, until) = (capability.throughput_mops, capability.valid_until);
+			tracing::info!(block, mops, until, "the machine's throughput is proved");
+		}
+	}
+
+	/// Looks at everything and takes every step that is due.
+	fn step(&mut self) -> anyhow::Result<()> {
+		let (Some(id), Some(best), Some(finalized)) =
+			(self.id, self.best.clone(), self.finalized.clone())
+		else {
+			return Ok(());
+		};
+		let mut wanted = Vec::new();
+		self.step_tasks(id, &best, &finalized, &mut wanted)?;
+		self.step_challenge(&best, &finalized, &mut wanted);
+		wanted.extend(self.upkeep(&best));
+		self.settle_resumption(&finalized)?;
+		match self.outbox.choose(&wanted, best.number) {
+			Some(wanted) => self.send(id, wanted),
+			None => Ok(()),
+		}
+	}
+
+	fn upkeep(&self, best: &ChainView) -> Option<Wanted> {
+		let worker = best.worker.as_ref()?;
+		let is_elsewhere =
+			worker.address != self.address || worker.encryption_key != self.encryption_key;
+		upkeep(&upkeep::Sight {
+			best_number: best.number,
+			status: worker.status,
+			last_seen: worker.last_seen,
+			is_elsewhere,
+			shutting_down: self.shutting_down,
+			self_drained: self.self_drained,
+		})
+	}
+
+	/// Forgets that the daemon drained the machine once it takes tasks again for good.
+	fn settle_resumption(&mut self, finalized: &ChainView) -> anyhow::Result<()> {
+		let is_active = finalized.status() == Some(WorkerStatus::Active);
+		if self.self_drained && is_active && !self.shutting_down {
+			self.journal.set_self_drained(false)?;
+			self.self_drained = false;
+		}
+		Ok(())
+	}
+
+	fn send(&mut self, id: WorkerId, wanted: Wanted) -> anyhow::Result<()> {
+		// What the machine is bound to is on disk before anybody else can know of it.
+		self.prepare(&wanted.request)?;
+		let Some(call) = self.call(id, &wanted.request) else { return Ok(()) };
+		tracing::debug!(request = ?wanted.request, due = wanted.due, "sending {}", call.name());
+		let (chain, account) = (self.chain.clone(), self.account.clone());
+		self.outbox
+			.send(wanted.request, async move { chain.submit(&call, &account, View::Best).await });
+		Ok(())
+	}
+
+	fn prepare(&mut self, request: &Request) -> anyhow::Result<()> {
+		match request {
+			Request::Deliver(key) | Request::Reveal(key) => self.mark_sent(*key, request),
+			Request::Drain if !self.self_drained => {
+				self.journal.set_self_drained(true)?;
+				self.self_drained = true;
+				Ok(())
+			}
+			_ => Ok(()),
+		}
+	}
+
+	fn call(&mut self, id: WorkerId, request: &Request) -> Option<Call> {
+		Some(match request {
+			Request::CommitChallenge(commitment) => calls::commit_challenge(commitment),
+			Request::OpenChallenge { commitment, beacon } => {
+				calls::submit_openings(&self.challenge.openings(commitment, beacon)?)
+			}
+			Request::RequestChallenge => calls::request_challenge(),
+			Request::Deliver(key) => self.delivery(*key)?,
+			Request::Reveal(key) => self.revelation(*key)?,
+			Request::Decline(key, reason) => calls::decline_task(key.task, *reason),
+			Request::Drain => calls::drain(id),
+			Request::Resume => calls::resume(id),
+			Request::Announce => calls::update_endpoint(&self.encryption_key, &self.address),
+			Request::Heartbeat => calls::heartbeat(),
+		})
+	}
+
+	/// Notes how a submission ended. What it changed, the next blocks show.
+	fn answered(&mut self, request: Request, answer: Answer) {
+		let best = self.best.as_ref().map_or(0, |best| best.number);
+		self.outbox.note(&request, &answer, best);
+		match &answer {
+			Ok(included) => {
+				let block = included.block.number;
+				match request {
+					Request::Decline(..) => Metrics::count(&self.metrics.tasks_declined),
+					Request::CommitChallenge(_) => {
+						Metrics::count(&self.metrics.challenges_committed);
+					}
+					_ => {}
+				}
+				log_included(&request, block);
+			}
+			Err(Some(error @ SubmitError::Dispatch { .. })) => {
+				tracing::warn!(block = best, "the chain refused {request}: {error}");
+			}
+			Err(Some(error)) => tracing::warn!(block = best, "{request} was not sent: {error}"),
+			Err(None) => tracing::warn!(block = best, "nothing was heard of {request} in time"),
+		}
+	}
+
+	fn job_event(&mut self, event: JobEvent) -> anyhow::Result<()> {
+		match event {
+			JobEvent::Fetched(key) => self.fetched(key),
+			JobEvent::Ended(key, ending) => self.ended(key, ending),
+		}
+	}
+
+	fn begin_shutdown(&mut self) {
+		if !self.shutting_down {
+			self.shutting_down = true;
+			tracing::info!("shutting down: the machine is drained; signal again to exit at once");
+		}
+	}
+
+	/// Whether nothing is owed any more, and the chain knows that the machine takes nothing new.
+	fn is_done(&self) -> bool {
+		let (Some(id), Some(best), Some(finalized)) = (self.id, &self.best, &self.finalized) else {
+			return true;
+		};
+		let owes = |view: &ChainView| {
+			let is_ours = |(task, attempt, _): &(TaskId, u8, _)| {
+				let key = Key { task: *task, attempt: *attempt };
+				self.entries.contains_key(&key) || view.is_undelivered(*task, id)
+			};
+			view.owed(id).iter().any(is_ours)
+		};
+		if self.last_block_at.elapsed() > SHUTDOWN_PATIENCE && self.entries.is_empty() {
+			tracing::warn!("no blocks arrive; exiting without having drained the machine");
+			return true;
+		}
+		let takes_tasks = best.status() == Some(WorkerStatus::Active);
+		self.outbox.is_idle() && !takes_tasks && !owes(best) && !owes(finalized)
+	}
+
+	/// Removes blobs that nobody asked for in a long time.
+	fn sweep(&mut self) {
+		let swept = self.journal.stale_blobs(self.config.retention).map_err(anyhow::Error::from);
+		let swept = swept.and_then(|stale| {
+			for blob in &stale {
+				self.store.remove(blob).context("removing a blob")?;
+				self.journal.forget_blob(blob)?;
+			}
+			Ok(stale.len())
+		});
+		match swept {
+			Ok(0) => {}
+			Ok(count) => tracing::info!(count, "removed blobs that were kept long enough"),
+			Err(error) => tracing::warn!("cannot remove old blobs: {error:#}"),
+		}
+	}
+}
+
+fn log_included(request: &Request, block: u32) {
+	match request {
+		Request::Heartbeat => tracing::debug!(block, "{request} included"),
+		Request::Deliver(key) | Request::Reveal(key) | Request::Decline(key, _) => {
+			tracing::info!(task = key.task, attempt = key.attempt, block, "{request} included");
+		}
+		_ => tracing::info!(block, "{request} included"),
+	}
+}

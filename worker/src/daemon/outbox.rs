@@ -1,0 +1,260 @@
+//! The one place through which everything signed leaves: one submission at a time, the most urgent first.
+
+use crate::journal::Key;
+use aidragon_client::chain::{Included, SubmitError};
+use aidragon_primitives::{challenge::Commitment, task::DeclineReason, BlockNumber, Hash32};
+use std::{collections::HashMap, fmt, future, time::Duration};
+use tokio::task::JoinHandle;
+
+/// Time after which a submission is given up. What became of it, the state will show.
+const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most blocks between two tries of what the chain refuses.
+const BACKOFF_BLOCKS_MAX: BlockNumber = 16;
+
+/// Something to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+	/// The commitment to a challenge's run.
+	CommitChallenge(Commitment),
+	/// The openings that a beacon draws of it.
+	OpenChallenge {
+		/// What the machine is bound to.
+		commitment: Commitment,
+		/// The beacon.
+		beacon: Hash32,
+	},
+	/// Ask for a challenge.
+	RequestChallenge,
+	/// The commitment to a result, or the attestation of a single replica.
+	Deliver(Key),
+	/// The attestation that opens a commitment.
+	Reveal(Key),
+	/// Give a task back.
+	Decline(Key, DeclineReason),
+	/// Take no new tasks.
+	Drain,
+	/// Take tasks again.
+	Resume,
+	/// Tell the chain where this machine is reached.
+	Announce,
+	/// Show that this machine is there.
+	Heartbeat,
+}
+
+/// What a request is about: two requests of one subject are tries of the same thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+	/// One attempt at a task, and the step: deliver, reveal or decline.
+	Task(Key, u8),
+	/// A request without parameters, or of which there is only one at a time.
+	Machine(u8),
+}
+
+impl Request {
+	fn subject(&self) -> Subject {
+		match self {
+			Self::Deliver(key) => Subject::Task(*key, 0),
+			Self::Reveal(key) => Subject::Task(*key, 1),
+			Self::Decline(key, _) => Subject::Task(*key, 2),
+			Self::CommitChallenge(_) => Subject::Machine(0),
+			Self::OpenChallenge { .. } => Subject::Machine(1),
+			Self::RequestChallenge => Subject::Machine(2),
+			Self::Drain => Subject::Machine(3),
+			Self::Resume => Subject::Machine(4),
+			Self::Announce => Subject::Machine(5),
+			Self::Heartbeat => Subject::Machine(6),
+		}
+	}
+}
+
+impl fmt::Display for Request {
+	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+		formatter.write_str(match self {
+			Self::CommitChallenge(_) => "the commitment to the challenge",
+			Self::OpenChallenge { .. } => "the challenge's openings",
+			Self::RequestChallenge => "the request for a challenge",
+			Self::Deliver(_) => "the result's delivery",
+			Self::Reveal(_) => "the result's reveal",
+			Self::Decline(..) => "giving the task back",
+			Self::Drain => "draining",
+			Self::Resume => "resuming",
+			Self::Announce => "the new address",
+			Self::Heartbeat => "the sign of life",
+		})
+	}
+}
+
+/// A request and the block before which it should be in the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+	/// What to send.
+	pub(super) request: Request,
+	/// The block.
+	pub(super) due: BlockNumber,
+}
+
+/// How a submission ended: `Err(None)` where nothing was heard in time.
+pub(super) type Answer = Result<Included, Option<SubmitError>>;
+
+/// Keeps a request back after it was tried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hold {
+	/// The last best block at which it is kept back.
+	until: BlockNumber,
+	/// Refusals in a row.
+	refusals: u32,
+}
+
+/// The submission that is under way, and what must wait before it is tried again.
+#[derive(Default)]
+pub(super) struct Outbox {
+	in_flight: Option<(Request, JoinHandle<Answer>)>,
+	holds: HashMap<Subject, Hold>,
+}
+
+impl Outbox {
+	/// Whether nothing is under way.
+	pub(super) fn is_idle(&self) -> bool {
+		self.in_flight.is_none()
+	}
+
+	/// The most urgent request that may be tried at block `best`, unless one is under way.
+	pub(super) fn choose(&self, wanted: &[Wanted], best: BlockNumber) -> Option<Wanted> {
+		let is_free = |wanted: &&Wanted| {
+			let hold = self.holds.get(&wanted.request.subject());
+			hold.is_none_or(|hold| best > hold.until)
+		};
+		match self.is_idle() {
+			true => wanted.iter().filter(is_free).min_by_key(|wanted| wanted.due).copied(),
+			false => None,
+		}
+	}
+
+	/// Takes a submission under way.
+	pub(super) fn send(
+		&mut self,
+		request: Request,
+		submission: impl future::Future<Output = Result<Included, SubmitError>> + Send + 'static,
+	) {
+		let handle = tokio::spawn(async move {
+			match tokio::time::timeout(SUBMISSION_TIMEOUT, submission).await {
+				Ok(answer) => answer.map_err(Some),
+				Err(_) => Err(None),
+			}
+		});
+		self.in_flight = Some((request, handle));
+	}
+
+	/// Waits for the submission under way; for ever where there is none. Loses nothing when dropped.
+	pub(super) async fn finished(&mut self) -> (Request, Answer) {
+		let Some((request, handle)) = self.in_flight.as_mut() else {
+			return future::pending().await;
+		};
+		let request = *request;
+		let answer = handle.await.unwrap_or(Err(None));
+		self.in_flight = None;
+		(request, answer)
+	}
+
+	/// Notes how a submission ended when the best block was `best`, and says for how many blocks it is kept back.
+	pub(super) fn note(&mut self, request: &Request, answer: &Answer, best: BlockNumber) {
+		let hold = self.holds.entry(request.subject()).or_default();
+		match answer {
+			// Until the daemon has looked at the block that holds it.
+			Ok(included) => *hold = Hold { until: included.block.number, refusals: 0 },
+			Err(Some(SubmitError::Dispatch { .. } | SubmitError::Rejected { .. })) => {
+				let pause = 1u32.checked_shl(hold.refusals).unwrap_or(BACKOFF_BLOCKS_MAX);
+				hold.refusals = hold.refusals.saturating_add(1);
+				hold.until = best.saturating_add(pause.min(BACKOFF_BLOCKS_MAX));
+			}
+			Err(Some(SubmitError::Dropped { .. } | SubmitError::Connection(_)) | None) => {
+				hold.until = best;
+			}
+		}
+	}
+
+	/// Forgets what was noted about a task that is over.
+	pub(super) fn forget(&mut self, key: Key) {
+		self.holds.retain(|subject, _| !matches!(subject, Subject::Task(own, _) if *own == key));
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use aidragon_client::chain::Head;
+
+	const KEY: Key = Key { task: 1, attempt: 0 };
+
+	fn wanted(request: Request, due: BlockNumber) -> Wanted {
+		Wanted { request, due }
+	}
+
+	fn included(number: BlockNumber) -> Answer {
+		let block = Head { number, hash: [0; 32] };
+		Ok(Included { block, extrinsic: [0; 32], events: Vec::new() })
+	}
+
+	fn rejected() -> Answer {
+		Err(Some(SubmitError::Rejected { reason: "no".into() }))
+	}
+
+	#[test]
+	fn the_most_urgent_request_goes_first() {
+		let outbox = Outbox::default();
+		let commit = Request::CommitChallenge(Commitment { rounds: 1, root: [0; 32] });
+		let all = [
+			wanted(Request::Heartbeat, 130),
+			wanted(Request::Deliver(KEY), 110),
+			wanted(commit, 102),
+		];
+		assert_eq!(outbox.choose(&all, 100), Some(all[2]));
+		assert_eq!(outbox.choose(&[], 100), None);
+	}
+
+	#[test]
+	fn what_was_included_is_not_sent_again_before_its_block_was_looked_at() {
+		let mut outbox = Outbox::default();
+		let all = [wanted(Request::Deliver(KEY), 110)];
+		outbox.note(&all[0].request, &included(101), 100);
+		assert_eq!(outbox.choose(&all, 101), None);
+		// A later block that still lacks it means that its block was reorganised away.
+		assert_eq!(outbox.choose(&all, 102), Some(all[0]));
+		let reveal = [wanted(Request::Reveal(KEY), 110)];
+		assert_eq!(outbox.choose(&reveal, 101), Some(reveal[0]));
+	}
+
+	#[test]
+	fn refusals_are_repeated_ever_more_rarely_and_lost_ones_at_once() {
+		let mut outbox = Outbox::default();
+		let all = [wanted(Request::Heartbeat, 110)];
+		let mut pauses = Vec::new();
+		for _ in 0..6 {
+			outbox.note(&all[0].request, &rejected(), 100);
+			pauses.push((100..).find(|best| outbox.choose(&all, *best).is_some()).unwrap() - 100);
+		}
+		assert_eq!(pauses, [2, 3, 5, 9, 17, 17]);
+		outbox.note(&all[0].request, &Err(None), 100);
+		assert_eq!(outbox.choose(&all, 101), Some(all[0]));
+	}
+
+	#[test]
+	fn a_task_that_is_over_leaves_nothing_behind() {
+		let mut outbox = Outbox::default();
+		outbox.note(&Request::Deliver(KEY), &rejected(), 100);
+		outbox.note(&Request::Heartbeat, &rejected(), 100);
+		outbox.forget(KEY);
+		assert_eq!(outbox.holds.len(), 1);
+	}
+
+	#[tokio::test]
+	async fn one_submission_is_under_way_at_a_time() {
+		let mut outbox = Outbox::default();
+		let answer = included(101).map_err(|_| SubmitError::Rejected { reason: String::new() });
+		outbox.send(Request::Heartbeat, future::ready(answer));
+		assert_eq!(outbox.choose(&[wanted(Request::Drain, 1)], 100), None);
+		let (request, answer) = outbox.finished().await;
+		assert_eq!(request, Request::Heartbeat);
+		assert!(answer.is_ok() && outbox.is_idle());
+	}
+}

@@ -1,0 +1,125 @@
+//! Draining, resuming and retiring the machine by hand.
+
+use crate::{cli::existing_keys, config::Config, register::ask};
+use aidragon_client::{
+	calls,
+	chain::{Chain, Head, View},
+	keys::Account,
+	Worker,
+};
+use aidragon_primitives::{
+	worker::{WorkerStatus, HEARTBEAT_BLOCKS},
+	BlockNumber, WorkerId,
+};
+use anyhow::{bail, Context};
+use futures::StreamExt;
+
+/// Lets the machine finish what it has and take nothing new.
+pub async fn drain(config: &Config) -> anyhow::Result<()> {
+	let (chain, account) = hot(config).await?;
+	let (_, id, worker) = own_record(&chain, &account).await?;
+	match worker.status {
+		WorkerStatus::Active => {}
+		WorkerStatus::Draining => return already(id, "draining"),
+		WorkerStatus::Retiring { .. } => return already(id, "retiring"),
+	}
+	let included = chain.submit(&calls::drain(id), &account, View::Finalized).await?;
+	let (block, running) = (included.block.number, worker.running);
+	tracing::info!(
+		worker = id,
+		block,
+		running,
+		"draining: what runs is finished, nothing new comes"
+	);
+	Ok(())
+}
+
+/// Lets a draining machine take tasks again.
+pub async fn resume(config: &Config) -> anyhow::Result<()> {
+	let (chain, account) = hot(config).await?;
+	let mut heads = chain.follow(View::Best);
+	loop {
+		let (head, id, worker) = own_record(&chain, &account).await?;
+		match worker.status {
+			WorkerStatus::Active => return already(id, "active"),
+			WorkerStatus::Draining => {}
+			WorkerStatus::Retiring { .. } => {
+				bail!("worker {id} is retiring; register another machine")
+			}
+		}
+		let wait = blocks_until_free(worker.last_seen, head.number);
+		if wait == 0 {
+			let included = chain.submit(&calls::resume(id), &account, View::Finalized).await?;
+			tracing::info!(worker = id, block = included.block.number, "takes tasks again");
+			return Ok(());
+		}
+		tracing::info!(
+			worker = id,
+			"waiting {wait} blocks: the chain takes this for free once in a while"
+		);
+		heads.next().await;
+		heads.next().await;
+	}
+}
+
+/// Takes the machine out for good.
+pub async fn retire(config: &Config, provider: &Account, yes: bool) -> anyhow::Result<()> {
+	let (chain, account) = hot(config).await?;
+	let (_, id, worker) = own_record(&chain, &account).await?;
+	if let WorkerStatus::Retiring { removable_at } = worker.status {
+		tracing::info!(worker = id, removable_at, "is retiring already");
+		return Ok(());
+	}
+	if worker.provider != provider.account_id() {
+		bail!("worker {id} belongs to {}, not to {}", worker.provider, provider.account_id());
+	}
+	let question = format!("Retire worker {id}? It takes no tasks any more and cannot come back.");
+	if !yes && !ask(&question)? {
+		bail!("not retired");
+	}
+	let included = chain.submit(&calls::retire_worker(id), provider, View::Finalized).await?;
+	let delay = chain.constant_u32("NodeRegistry", "ExitDelay")?;
+	let removable_at = included.block.number.saturating_add(delay);
+	tracing::info!(worker = id, block = included.block.number, removable_at, "retiring");
+	Ok(())
+}
+
+async fn hot(config: &Config) -> anyhow::Result<(Chain, Account)> {
+	let account = existing_keys(config)?.hot_key()?;
+	Ok((Chain::connect(&config.url).await?, account))
+}
+
+async fn own_record(chain: &Chain, account: &Account) -> anyhow::Result<(Head, WorkerId, Worker)> {
+	let head = chain.head(View::Best).await?;
+	let state = chain.at(&head);
+	let id = state
+		.worker_of(&account.account_id())
+		.await?
+		.context("this machine is not registered; run `aidragon-worker register` first")?;
+	let worker = state.worker(id).await?.context("the machine was just removed")?;
+	Ok((head, id, worker))
+}
+
+fn already(id: WorkerId, what: &str) -> anyhow::Result<()> {
+	tracing::info!(worker = id, "is {what} already");
+	Ok(())
+}
+
+/// Blocks until the chain takes a call of the hot key for free that it takes only once in a while.
+fn blocks_until_free(last_seen: Option<BlockNumber>, best: BlockNumber) -> u32 {
+	let free_at = last_seen.map_or(0, |seen| seen.saturating_add(HEARTBEAT_BLOCKS / 2));
+	free_at.saturating_sub(best.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_wait_is_counted_from_the_last_sign_of_life() {
+		assert_eq!(blocks_until_free(None, 100), 0);
+		assert_eq!(blocks_until_free(Some(100), 100), 5);
+		assert_eq!(blocks_until_free(Some(95), 100), 0);
+		assert_eq!(blocks_until_free(Some(50), 100), 0);
+	}
+}
