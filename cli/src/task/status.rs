@@ -1,0 +1,245 @@
+//! Where a task stands, in words and in JSON.
+
+use super::{state, watch::declined};
+use crate::{
+	amount::{self, Amount},
+	market::Supply,
+	output::{fields, hex, Report},
+};
+use aidragon_client::{Replica, Task};
+use aidragon_primitives::{
+	attestation::{ExitStatus, ResultDigest},
+	state::{FailureReason, TaskState},
+	task::{BlobRef, Progress},
+	BlockNumber, TaskId,
+};
+use serde_json::{json, Value};
+
+/// Why a task that is over ended the way it did. `None` for one that is not over.
+pub fn reason(state: &TaskState) -> Option<String> {
+	match state {
+		TaskState::Settled => Some("the machines agreed on the result, and were paid".into()),
+		TaskState::Failed(FailureReason::Program(ExitStatus::ExitCode(code))) => {
+			Some(format!("the program ended with exit code {code}, which means failure"))
+		}
+		TaskState::Failed(reason) => Some(reason.message().into()),
+		TaskState::Cancelled => Some(
+			"its submitter withdrew it before machines were drawn; the escrow was returned".into(),
+		),
+		TaskState::Expired => Some(
+			"no machines that fit were found before its deadline; the escrow was returned: raise \
+			matching.price_cap_per_gfuel, ask for less, or allow more deadline_blocks"
+				.into(),
+		),
+		TaskState::Queued
+		| TaskState::Assigned
+		| TaskState::Committed
+		| TaskState::Revealed
+		| TaskState::Accepted => None,
+	}
+}
+
+/// The status of a task at block `now`. `supply` tells of a queued task who could run it.
+pub fn report(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>) -> Report {
+	let mut lines = vec![
+		("task", id.to_string()),
+		("state", state_text(task, supply)),
+		("submitter", task.submitter.to_string()),
+		("timeline", timeline(task, now)),
+	];
+	lines.extend(task.replicas.iter().map(|replica| ("replica", replica_text(replica))));
+	lines.extend(task.result.iter().map(|result| ("result", result_text(result))));
+	lines.extend([
+		("program", blob_text(&task.spec.program.blob)),
+		("input", blob_text(&task.spec.input)),
+		("money", money(task)),
+	]);
+	Report { text: fields(&lines), json: json_of(id, task, now, supply) }
+}
+
+fn state_text(task: &Task, supply: Option<&Supply>) -> String {
+	let name = state::name(&task.state);
+	let mut text = match reason(&task.state) {
+		Some(reason) => format!("{name}: {reason}"),
+		None => name.to_owned(),
+	};
+	if let Some(reason) = task.declined.filter(|_| task.state != TaskState::Settled) {
+		text.push_str(&format!("\na machine gave it back: {}", declined(reason)));
+	}
+	if let Some(supply) = supply {
+		text.push_str(&format!("\n{}", supply.message()));
+	}
+	text
+}
+
+fn timeline(task: &Task, now: BlockNumber) -> String {
+	let mut steps = vec![format!("submitted in block {}", task.submitted_at)];
+	if let Some(block) = task.replicas.iter().map(|replica| replica.beacon_block).max() {
+		let attempt = u32::from(task.attempt);
+		steps.push(format!("drawn by the beacon of block {block} (draws so far: {attempt})"));
+	}
+	if task.state.is_terminal() {
+		steps.push(format!("over, as of block {now}"));
+	} else {
+		steps.push(format!("the chain looks at it again in block {}", task.wake_at));
+		let left = task.deadline.saturating_sub(now);
+		steps
+			.push(format!("over at the latest in block {}, {left} blocks from now", task.deadline));
+	}
+	steps.join("\n")
+}
+
+fn replica_text(replica: &Replica) -> String {
+	let progress = match &replica.progress {
+		Progress::Assigned => "nothing delivered yet".to_owned(),
+		Progress::Committed(_) => "bound to a result that it reveals later".to_owned(),
+		Progress::Revealed(result) => {
+			format!("output {}, {} fuel", hex(&result.output_root), result.fuel)
+		}
+	};
+	format!(
+		"machine {} of {}, {} per Gfuel, drawn by the beacon of block {}\n{progress}",
+		replica.worker,
+		replica.provider,
+		Amount(replica.price_per_gfuel),
+		replica.beacon_block,
+	)
+}
+
+fn result_text(result: &ResultDigest) -> String {
+	let ResultDigest { output_root, output_bytes, fuel, status } = result;
+	let root = hex(output_root);
+	format!("output {root} of {output_bytes} bytes\n{fuel} fuel; {}", status.message())
+}
+
+fn blob_text(blob: &BlobRef) -> String {
+	format!("{} of {} bytes", hex(&blob.hash), blob.size_bytes)
+}
+
+/// What the whole escrow was, and what became of it.
+fn money(task: &Task) -> String {
+	let whole = task.spec.escrow().unwrap_or_default();
+	if task.state.is_terminal() {
+		let returned = whole.saturating_sub(task.paid);
+		format!("{} paid, {} returned", Amount(task.paid), Amount(returned))
+	} else {
+		format!("{} on hold, the most it can cost", Amount(task.escrow))
+	}
+}
+
+fn json_of(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>) -> Value {
+	let whole = task.spec.escrow().unwrap_or_default();
+	let returned = task.state.is_terminal().then(|| amount::json(whole.saturating_sub(task.paid)));
+	json!({
+		"id": id,
+		"block": now,
+		"state": state::name(&task.state),
+		"over": task.state.is_terminal(),
+		"reason": reason(&task.state),
+		"declined": task.declined.map(declined),
+		"submitter": task.submitter,
+		"submitted_at": task.submitted_at,
+		"deadline": task.deadline,
+		"wake_at": task.wake_at,
+		"attempt": task.attempt,
+		"retries_left": task.retries_left,
+		"replicas": task.replicas.iter().map(replica_json).collect::<Vec<_>>(),
+		"excluded": task.excluded.to_vec(),
+		"result": task.result.as_ref().map(result_json),
+		"program": blob_json(&task.spec.program.blob),
+		"input": blob_json(&task.spec.input),
+		"escrow": amount::json(task.escrow),
+		"paid": amount::json(task.paid),
+		"returned": returned,
+		"supply": supply.map(Supply::json),
+	})
+}
+
+fn replica_json(replica: &Replica) -> Value {
+	let (progress, commitment, result) = match &replica.progress {
+		Progress::Assigned => ("assigned", None, None),
+		Progress::Committed(commitment) => ("committed", Some(hex(commitment)), None),
+		Progress::Revealed(result) => ("revealed", None, Some(result_json(result))),
+	};
+	json!({
+		"worker": replica.worker,
+		"provider": replica.provider,
+		"price_per_gfuel": amount::json(replica.price_per_gfuel),
+		"beacon_block": replica.beacon_block,
+		"progress": progress,
+		"commitment": commitment,
+		"result": result,
+	})
+}
+
+fn result_json(result: &ResultDigest) -> Value {
+	json!({
+		"output_root": hex(&result.output_root),
+		"output_bytes": result.output_bytes,
+		"fuel": result.fuel,
+		"completed": result.status == ExitStatus::Completed,
+		"status": result.status.message(),
+	})
+}
+
+fn blob_json(blob: &BlobRef) -> Value {
+	json!({ "hash": hex(&blob.hash), "bytes": blob.size_bytes })
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::task::tests::{assigned, settled, task};
+	use aidragon_primitives::attestation::TrapKind;
+
+	#[test]
+	fn a_queued_task_says_who_fits() {
+		let supply = Supply { machines: 3, above_cap: 3, ..Default::default() };
+		let report = report(7, &task(), 42, Some(&supply));
+		assert!(report.text.contains("3 above the price cap"), "{}", report.text);
+		assert!(report.text.contains("0.6 DRGN on hold"), "{}", report.text);
+		assert!(report.text.contains("200 blocks from now"), "{}", report.text);
+		assert_eq!(report.json["supply"]["above_cap"], 3);
+		assert_eq!(report.json["returned"], Value::Null);
+	}
+
+	#[test]
+	fn an_assigned_task_shows_its_machines() {
+		let report = report(7, &assigned(), 50, None);
+		assert!(report.text.contains("machine 0 of 5"), "{}", report.text);
+		assert!(report.text.contains("drawn by the beacon of block 44"), "{}", report.text);
+		assert!(report.text.contains("bound to a result"), "{}", report.text);
+		assert_eq!(report.json["replicas"][0]["progress"], "committed");
+		assert_eq!(report.json["replicas"][1]["progress"], "assigned");
+	}
+
+	#[test]
+	fn a_settled_task_accounts_for_all_money() {
+		let report = report(7, &settled(), 60, None);
+		assert!(report.text.contains("0.21 DRGN paid, 0.39 DRGN returned"), "{}", report.text);
+		assert_eq!(report.json["paid"], "210000000000");
+		assert_eq!(report.json["returned"], "390000000000");
+		let root = format!("0x{}", "05".repeat(32));
+		assert_eq!(report.json["result"]["output_root"], root);
+		assert!(report.text.contains(&root));
+		assert_eq!(report.json["over"], true);
+	}
+
+	#[test]
+	fn every_end_has_a_reason() {
+		let program = |status| TaskState::Failed(FailureReason::Program(status));
+		for state in [
+			TaskState::Settled,
+			TaskState::Cancelled,
+			TaskState::Expired,
+			TaskState::Failed(FailureReason::WorkersMissing),
+			program(ExitStatus::OutOfFuel),
+			program(ExitStatus::Trapped(TrapKind::Unreachable)),
+		] {
+			assert!(reason(&state).is_some_and(|text| text.len() > 20), "{state:?}");
+		}
+		let text = reason(&program(ExitStatus::ExitCode(3))).unwrap();
+		assert!(text.contains("exit code 3"), "{text}");
+		assert_eq!(reason(&TaskState::Queued), None);
+	}
+}

@@ -1,0 +1,127 @@
+//! Tasks and machines that the tests of this crate look at.
+
+use crate::market::Machine;
+use aidragon_client::{keys::AccountId, Replica, Task, Worker};
+use aidragon_primitives::{
+	attestation::{ExitStatus, ResultDigest},
+	state::TaskState,
+	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, TaskSpec},
+	worker::{Capability, Capacity, SocketText, TransportAddress, WorkerStatus},
+	WorkerId, DRGN,
+};
+
+fn account(byte: u8) -> AccountId {
+	AccountId([byte; 32])
+}
+
+fn address() -> TransportAddress {
+	let socket = SocketText::try_from(b"192.0.2.1:4433".to_vec()).unwrap();
+	let mut address = TransportAddress { node_key: [1; 32], ..Default::default() };
+	address.sockets.try_push(socket).unwrap();
+	address
+}
+
+/// The digits example: 30 Gfuel at most, 0.01 DRGN per Gfuel, two replicas.
+pub(crate) fn spec() -> TaskSpec {
+	let blob = BlobRef { hash: [2; 32], size_bytes: 100 };
+	TaskSpec {
+		program: Program { kind: ProgramKind::WasiCommand, blob },
+		input: blob,
+		source: address(),
+		requirements: Requirements {
+			capacity: Capacity { vcpus: 1, memory_mib: 256 },
+			throughput_min_mops: 0,
+		},
+		fuel_limit: 30_000_000_000,
+		output_limit_bytes: 1 << 20,
+		execution_blocks: 20,
+		deadline_blocks: 200,
+		replicas: 2,
+		matching: MatchingPolicy::Cheapest,
+		price_cap_per_gfuel: DRGN / 100,
+		retries: 2,
+	}
+}
+
+/// A task that was just submitted, in block 42.
+pub(crate) fn task() -> Task {
+	Task {
+		submitter: account(9),
+		escrow: spec().escrow().unwrap(),
+		spec: spec(),
+		state: TaskState::Queued,
+		submitted_at: 42,
+		deadline: 242,
+		wake_at: 45,
+		attempt: 0,
+		retries_left: 2,
+		replicas: Default::default(),
+		excluded: Default::default(),
+		declined: None,
+		result: None,
+		paid: 0,
+	}
+}
+
+fn replica(worker: WorkerId, progress: Progress) -> Replica {
+	Replica {
+		worker,
+		provider: account(worker as u8 + 1),
+		price_per_gfuel: DRGN / 100,
+		beacon_block: 44,
+		attempt: 0,
+		progress,
+	}
+}
+
+/// The same task with two machines, one of which delivered.
+pub(crate) fn assigned() -> Task {
+	let replicas = vec![replica(0, Progress::Committed([3; 32])), replica(1, Progress::Assigned)];
+	Task {
+		state: TaskState::Assigned,
+		attempt: 1,
+		replicas: replicas.try_into().unwrap(),
+		..task()
+	}
+}
+
+/// The same task, settled and paid.
+pub(crate) fn settled() -> Task {
+	let result = ResultDigest {
+		output_root: [5; 32],
+		output_bytes: 1_000,
+		fuel: 10_500_000_000,
+		status: ExitStatus::Completed,
+	};
+	let replicas =
+		vec![replica(0, Progress::Revealed(result)), replica(1, Progress::Revealed(result))];
+	Task {
+		state: TaskState::Settled,
+		escrow: 0,
+		attempt: 1,
+		replicas: replicas.try_into().unwrap(),
+		result: Some(result),
+		paid: 21 * DRGN / 100,
+		..task()
+	}
+}
+
+/// A machine that fits the task at block 1000, of a provider of its own.
+pub(crate) fn machine(id: WorkerId) -> Machine {
+	let worker = Worker {
+		provider: account(id as u8 + 1),
+		hot_key: account(id as u8 + 101),
+		encryption_key: [4; 32],
+		address: address(),
+		claimed: Capacity { vcpus: 2, memory_mib: 2_048 },
+		reserved: Capacity::default(),
+		price_per_gfuel: 1_000_000,
+		status: WorkerStatus::Active,
+		last_seen: Some(990),
+		running: 0,
+		accepted: 3,
+		missed: 1,
+	};
+	let capability = Capability { throughput_mops: 1_000, proved_at: 900, valid_until: 2_000 };
+	Machine { id, worker, capability: Some(capability), bonded: true }
+}
