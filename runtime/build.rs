@@ -4,7 +4,8 @@
 fn main() {
 	point_to_lock_file();
 	let builder = substrate_wasm_builder::WasmBuilder::init_with_defaults();
-	// A release also carries the hash of its metadata, which hardware wallets sign with every transaction.
+	// A release also carries the hash of its metadata, which hardware wallets sign with every
+	// transaction.
 	#[cfg(feature = "metadata-hash")]
 	let builder = builder.enable_metadata_hash("DRGN", 12);
 	builder.build();
@@ -14,8 +15,8 @@ fn main() {
 #[cfg(not(feature = "std"))]
 fn main() {}
 
-/// The inner build looks for `Cargo.lock` above its output, which a target directory outside of the checkout does
-/// not have, and would then resolve its dependencies anew.
+/// The inner build looks for `Cargo.lock` above its output, which a target directory outside of the
+/// checkout does not have, and would then resolve its dependencies anew.
 #[cfg(feature = "std")]
 fn point_to_lock_file() {
 	const HINT: &str = "WASM_BUILD_WORKSPACE_HINT";

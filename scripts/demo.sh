@@ -12,18 +12,16 @@ set -euo pipefail
 KEEP=
 TAIL_LINES=15
 READY_LIMIT_SECONDS=180
-# Whose money is shown: the submitter, the providers, and the account of the protocol's share, which no key opens.
-NAMES=(//Alice //Bob //Charlie treasury)
-TREASURY=0x$(printf 'modlai/trsry' | od -An -tx1 | tr -d ' \n')$(printf '%040d' 0)
-declare -A BEFORE=() ROLES=([//Alice]='Alice, who submitted' [//Bob]='Bob, provider' [//Charlie]='Charlie, provider'
-	[treasury]='treasury, protocol share')
+# Whose money is shown: submitter, providers, and the account of the protocol's share, which no key opens.
+NAMES=('Alice, submitter' 'Bob, provider' 'Charlie, provider' 'treasury')
+ACCOUNTS=(//Alice //Bob //Charlie "0x$(printf modlai/trsry | od -An -tx1 | tr -d ' \n')$(printf %040d 0)")
 
 usage() {
 	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
 	exit "$1"
 }
 
-# A TCP port on which nobody listens at the moment. Bash can only try to connect, so a port is free where that fails.
+# A port of the loopback interface on which nobody listens at the moment: connecting to it fails.
 free_port() {
 	local port
 	while :; do
@@ -39,26 +37,21 @@ start() {
 	shift
 	"$@" >"$DATA/$name.log" 2>&1 &
 	PIDS+=($!)
-	say "started $name (process $!)"
-}
-
-check_alive() {
-	local pid
-	for pid in "${PIDS[@]}"; do
-		kill -0 "$pid" 2>/dev/null || { say "a process ended by itself"; return 1; }
-	done
+	say "started $name, process $!"
 }
 
 # until_true WHAT COMMAND...
 until_true() {
-	local what=$1 deadline=$((SECONDS + READY_LIMIT_SECONDS))
+	local what=$1 deadline=$((SECONDS + READY_LIMIT_SECONDS)) pid
 	shift
 	until "$@" 2>/dev/null; do
-		check_alive
-		[ "$SECONDS" -lt "$deadline" ] || { say "waited ${READY_LIMIT_SECONDS} s in vain for $what"; return 1; }
+		for pid in "${PIDS[@]}"; do
+			kill -0 "$pid" 2>/dev/null || die "process $pid ended by itself"
+		done
+		[ "$SECONDS" -lt "$deadline" ] || die "waited $READY_LIMIT_SECONDS s in vain: $what"
 		sleep 0.5
 	done
-	say "$what ($((SECONDS - NODE_START)) s after the node's start)"
+	say "$what, $((SECONDS - NODE_START)) s after the node's start"
 }
 
 # Variables and not flags, so that a flag can say otherwise.
@@ -74,14 +67,18 @@ workers_ready() {
 	[ "$(dragon worker list | grep -c ' online ')" = 2 ]
 }
 
-# What an account has free, in smallest units.
-free_balance() {
-	local answer
-	case $1 in
-		treasury) answer=$(dragon --output json account balance "$TREASURY") ;;
-		*) answer=$(dragon --output json --key "$1" account balance) ;;
-	esac
-	sed -n 's/.*"free": "\([0-9]*\)".*/\1/p' <<<"$answer"
+# What each account has free, in smallest units, in the array of this name.
+read_balances() {
+	local -n balances=$1
+	local account whose
+	balances=()
+	for account in "${ACCOUNTS[@]}"; do
+		case $account in
+			0x*) whose=("$account") ;;
+			*) whose=(--key "$account") ;;
+		esac
+		balances+=("$(dragon --output json account balance "${whose[@]}" | sed -n 's/.*"free": "\([0-9]*\)".*/\1/p')")
+	done
 }
 
 # Smallest units as DRGN.
@@ -91,23 +88,24 @@ drgn() {
 	printf '%s%d.%012d' "$sign" $((units / 1000000000000)) $((units % 1000000000000))
 }
 
-# Ends what was started, and nothing else. What it kept goes too, so nobody needs time to end well.
+# Ends what was started, and nothing else. Its data goes too, so nobody needs time to end well.
 finish() {
-	local status=$? log pid
+	local status=$? file pid
 	trap - EXIT INT TERM
-	if [ "$status" != 0 ]; then
-		for log in "$DATA"/*.log; do
-			[ ! -e "$log" ] || { say "---- end of $(basename "$log")"; tail -n "$TAIL_LINES" "$log" >&2; }
-		done
-	elif [ -n "$KEEP" ]; then
-		say "still running. Look at it: https://polkadot.js.org/apps/?rpc=$URL#/explorer"
-		say "to stop it: kill ${PIDS[*]}; rm -rf $DATA"
+	if [ "$status" = 0 ] && [ -n "$KEEP" ]; then
+		say "still running; look at it: https://polkadot.js.org/apps/?rpc=$URL#/explorer"
+		say "to stop it: kill ${PIDS[*]}; rm -r $DATA"
 		exit 0
 	fi
 	for pid in "${PIDS[@]}"; do
 		kill -9 "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
+	if [ "$status" != 0 ]; then
+		for file in "$DATA"/*.log; do
+			[ ! -e "$file" ] || { say "---- end of $(basename "$file")"; tail -n "$TAIL_LINES" "$file" >&2; }
+		done
+	fi
 	rm -rf "$DATA"
 	exit "$status"
 }
@@ -122,7 +120,7 @@ esac
 cd "$ROOT"
 scripts/bootstrap.sh
 . scripts/env.sh
-say "building; from nothing this takes half an hour on two cores, with nothing changed some seconds"
+say "building: half an hour on two cores from nothing, seconds with nothing changed"
 cargo build --workspace --locked >&2
 scripts/build-examples.sh
 
@@ -132,39 +130,31 @@ PIDS=()
 trap finish EXIT
 trap 'exit 130' INT TERM
 RPC_PORT=$(free_port)
-P2P_PORT=$(free_port)
 URL=ws://127.0.0.1:$RPC_PORT
-
 NODE_START=$SECONDS
 start node "$BIN/aidragon-node" --dev --base-path "$DATA/node" --rpc-port "$RPC_PORT" \
-	--listen-addr "/ip4/127.0.0.1/tcp/$P2P_PORT" --no-prometheus --no-telemetry --no-mdns
+	--listen-addr "/ip4/127.0.0.1/tcp/$(free_port)" --no-prometheus --no-telemetry --no-mdns
+until_true "the chain answers" chain_answers
 for provider in Bob Charlie; do
 	start "worker-$provider" "$BIN/aidragon-worker" run --register-with "//$provider" --data-dir "$DATA/$provider" \
 		--url "$URL" --price-per-gfuel 0.01 --quic-port 0 --http-port 0
 done
-until_true "the chain answers" chain_answers
-say "the workers register and prove what the machine can do, which takes a dozen blocks"
+say "the workers register, and prove what this machine can do; that takes a dozen blocks of 3 s"
 until_true "both workers are ready" workers_ready
 
-for name in "${NAMES[@]}"; do BEFORE[$name]=$(free_balance "$name"); done
+read_balances BEFORE
 SUBMITTED=$SECONDS
 TASK=$(dragon task submit "$AIDRAGON_EXAMPLES_DIR/digits/task.toml" --yes --result "$DATA/result.json")
 SETTLED=$SECONDS
+read_balances AFTER
 
-cat <<RESULT
-accuracy on images that the training did not see: $(sed -n 's/^"test_accuracy": \([0-9.]*\),$/\1/p' "$DATA/result.json")
-
-$(dragon task status "$TASK")
-
-RESULT
-printf '%-28s %22s %22s %20s\n' 'account (free DRGN)' before after gain
-for name in "${NAMES[@]}"; do
-	after=$(free_balance "$name")
-	printf '%-28s %22s %22s %20s\n' "${ROLES[$name]}" "$(drgn "${BEFORE[$name]}")" "$(drgn "$after")" \
-		"$(drgn $((after - BEFORE[$name])))"
+echo "accuracy on images that the training did not see: $(sed -n 's/^"test_accuracy": \([0-9.]*\),$/\1/p' "$DATA/result.json")"
+echo
+dragon task status "$TASK"
+printf '\n%-18s %22s %22s %18s\n' 'free DRGN' before after gain
+for i in "${!NAMES[@]}"; do
+	printf '%-18s %22s %22s %18s\n' "${NAMES[i]}" "$(drgn "${BEFORE[i]}")" "$(drgn "${AFTER[i]}")" \
+		"$(drgn $((AFTER[i] - BEFORE[i])))"
 done
-cat <<RESULT
-
-$((SETTLED - SUBMITTED)) s from the submission to the settled task and the fetched result
-$((SETTLED - NODE_START)) s from the node's start to there
-RESULT
+printf '\n%s s from submission to the settled task, %s s from the node'\''s start to there\n' \
+	$((SETTLED - SUBMITTED)) $((SETTLED - NODE_START))

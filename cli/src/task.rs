@@ -28,7 +28,7 @@ use aidragon_client::{
 use aidragon_primitives::{state::TaskState, TaskId};
 use file::TaskFile;
 use serde_json::json;
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 /// Runs a command about tasks.
 pub async fn run(context: &Context, command: TaskCommand) -> Result<(), Failure> {
@@ -102,7 +102,14 @@ async fn report(context: &Context, chain: &Chain, id: TaskId) -> Result<(), Fail
 	} else {
 		None
 	};
-	status::report(id, &task, head.number, supply.as_ref()).print(context.output)
+	let mut beacons = BTreeMap::new();
+	for replica in &task.replicas {
+		if let Some(beacon) = at.beacon(replica.beacon_block).await? {
+			beacons.insert(replica.beacon_block, beacon);
+		}
+	}
+	let around = status::Surroundings { now: head.number, supply, beacons };
+	status::report(id, &task, &around).print(context.output)
 }
 
 async fn wait(context: &Context, id: TaskId, timeout_s: Option<u64>) -> Result<(), Failure> {

@@ -58,8 +58,8 @@ pub fn local() -> Result<ChainSpec, String> {
 		.build())
 }
 
-/// The chain that `--chain` names: `dev`, `local`, or the path of a specification. Without a name it is `local`,
-/// for there is no public network yet.
+/// The chain that `--chain` names: `dev`, `local`, or the path of a specification. Without a name
+/// it is `local`, for there is no public network yet.
 ///
 /// # Errors
 /// When a built-in chain has no WebAssembly, or the file cannot be read as a specification.
@@ -80,8 +80,8 @@ pub fn use_address_format() {
 
 fn builder() -> Result<sc_chain_spec::ChainSpecBuilder<Extensions>, String> {
 	let code = WASM_BINARY.ok_or(
-		"this binary has no runtime: it was built with SKIP_WASM_BUILD. Build it again without, or name a \
-		 specification with --chain FILE",
+		"this binary has no runtime: it was built with SKIP_WASM_BUILD. Build it again without, or \
+		 name a specification with --chain FILE",
 	)?;
 	Ok(ChainSpec::builder(code, Extensions::default())
 		.with_protocol_id(PROTOCOL_ID)

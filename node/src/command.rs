@@ -43,8 +43,8 @@ impl SubstrateCli for Cli {
 	}
 }
 
-/// Reads the command line of this process and obeys it. Returns when the work is done or, for a running node, on
-/// `SIGINT` or `SIGTERM`.
+/// Reads the command line of this process and obeys it. Returns when the work is done or, for a
+/// running node, on `SIGINT` or `SIGTERM`.
 ///
 /// # Errors
 /// What the command says of its failure, in words for the person who typed it.
@@ -87,9 +87,8 @@ pub fn run() -> Result<()> {
 fn run_node(cli: &Cli, run: &RunCmd) -> Result<()> {
 	let runner = cli.create_runner(run)?;
 	if !matches!(runner.config().network.network_backend, NetworkBackendType::Litep2p) {
-		return Err(Error::Input(
-			"--network-backend libp2p is not part of this node: leave the option out or give litep2p".into(),
-		));
+		let advice = "--network-backend libp2p is not part of this node: leave the option out";
+		return Err(Error::Input(advice.into()));
 	}
 	runner.run_node_until_exit(
 		|config| async move { service::new_full(config).map_err(Error::Service) },

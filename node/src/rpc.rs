@@ -1,5 +1,5 @@
-//! The node's own RPC methods. The standard ones (`system`, `chain`, `state`, `author`, `chainHead_v1` and the rest
-//! of the new interface) come with the service.
+//! The node's own RPC methods. The standard ones (`system`, `chain`, `state`, `author`,
+//! `chainHead_v1` and the rest of the new interface) come with the service.
 
 use std::{error::Error, sync::Arc};
 
@@ -52,7 +52,8 @@ pub struct Deps {
 /// Assembles the methods.
 ///
 /// # Arguments
-/// * `chain_spec` - the chain that this node runs; `sync_state_genSyncSpec` writes into a copy of it.
+/// * `chain_spec` - the chain that this node runs; `sync_state_genSyncSpec` writes into a copy of
+///   it.
 /// * `executor` - where subscriptions run.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! The compiled runtime runs in the node's executor: genesis, version, metadata and a first block.
 
+use std::sync::LazyLock;
+
 use aidragon_node::{chain_spec, service::Executor};
 use aidragon_runtime::{
 	constants::time::SLOT_DURATION_MS, opaque, Hash, Header, SessionKeys, VERSION, WASM_BINARY,
@@ -18,6 +20,10 @@ use sp_runtime::{
 };
 use sp_version::RuntimeVersion;
 
+/// One executor for all tests: compiling the runtime is what takes the time, and the executor
+/// remembers it.
+static EXECUTOR: LazyLock<Executor> = LazyLock::new(|| Executor::builder().build());
+
 /// The chain's genesis, made by the compiled runtime from its own preset.
 fn genesis(spec: &chain_spec::ChainSpec) -> TestExternalities {
 	TestExternalities::new(spec.build_storage().unwrap())
@@ -28,8 +34,7 @@ fn call<Output: Decode>(state: &mut TestExternalities, method: &str, input: &[u8
 	let fetcher = WrappedRuntimeCode(wasm.into());
 	let code = RuntimeCode { code_fetcher: &fetcher, heap_pages: None, hash: vec![1] };
 	let context = CallContext::Onchain { import: false };
-	let executor = Executor::builder().build();
-	let output = executor.call(&mut state.ext(), &code, method, input, context).0;
+	let output = EXECUTOR.call(&mut state.ext(), &code, method, input, context).0;
 	Output::decode(&mut &output.unwrap()[..]).unwrap()
 }
 

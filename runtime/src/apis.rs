@@ -29,8 +29,9 @@ use crate::{
 	RuntimeCall, RuntimeGenesisConfig, SessionKeys, Staking, System, TransactionPayment, VERSION,
 };
 
-/// BABE from the first block on: a leader by lot in a quarter of the slots, and in each of the others a secondary
-/// author who also evaluates his VRF, so that every block carries fresh randomness.
+/// BABE from the first block on: a leader by lot in a quarter of the slots, and in each of the
+/// others a secondary author who also evaluates his VRF, so that every block carries fresh
+/// randomness.
 pub const BABE_GENESIS_CONFIG: sp_consensus_babe::BabeEpochConfiguration =
 	sp_consensus_babe::BabeEpochConfiguration {
 		c: PRIMARY_PROBABILITY,

@@ -17,7 +17,8 @@ pub mod currency {
 	/// A millionth of a coin.
 	pub const MICRO_DRGN: Balance = MILLI_DRGN / 1_000;
 
-	/// The least an account may hold: below it the account is removed and its dust goes to the treasury.
+	/// The least an account may hold: below it the account is removed and its dust goes to the
+	/// treasury.
 	pub const EXISTENTIAL_DEPOSIT: Balance = MILLI_DRGN;
 
 	/// What an account locks for storage of its own making.
@@ -30,7 +31,8 @@ pub mod currency {
 	}
 }
 
-/// The chain's clock. BABE fixes the slot and the epoch at genesis: neither may change on a live chain.
+/// The chain's clock. BABE fixes the slot and the epoch at genesis: neither may change on a live
+/// chain.
 pub mod time {
 	use super::BlockNumber;
 
@@ -47,11 +49,13 @@ pub mod time {
 	pub const EPOCH_SLOTS: u64 = 600;
 	/// Sessions in an era: six hours.
 	pub const ERA_SESSIONS: u32 = 12;
-	/// Eras that a stake stays bonded, and punishable, after its owner asks for it back: seven days.
+	/// Eras that a stake stays bonded, and punishable, after its owner asks for it back: seven
+	/// days.
 	pub const BONDING_ERAS: u32 = 28;
 	/// Eras between an offence and its slash, in which a wrong one can still be cancelled.
 	pub const SLASH_DEFER_ERAS: u32 = 14;
-	/// Share of slots with an elected leader. A secondary author takes each of the others, so every slot has a VRF.
+	/// Share of slots with an elected leader. A secondary author takes each of the others, so every
+	/// slot has a VRF.
 	pub const PRIMARY_PROBABILITY: (u64, u64) = (1, 4);
 }
 
@@ -60,10 +64,11 @@ pub mod block {
 	use frame_support::weights::{constants::WEIGHT_REF_TIME_PER_SECOND, Weight};
 	use sp_runtime::Perbill;
 
-	/// Execution time of a full block: a third of the slot. The rest is for building, gossip and import.
+	/// Execution time of a full block: a third of the slot. The rest is for building, gossip and
+	/// import.
 	pub const MAX_REF_TIME: u64 = WEIGHT_REF_TIME_PER_SECOND;
-	/// State that a block may touch, as bytes of proof. No block of this chain carries a proof; the bound
-	/// keeps storage-heavy calls from slipping under the execution time.
+	/// State that a block may touch, as bytes of proof. No block of this chain carries a proof; the
+	/// bound keeps storage-heavy calls from slipping under the execution time.
 	pub const MAX_PROOF_BYTES: u64 = 64 * 1024 * 1024;
 	/// Both limits.
 	pub const MAX_WEIGHT: Weight = Weight::from_parts(MAX_REF_TIME, MAX_PROOF_BYTES);
@@ -81,8 +86,8 @@ pub mod staking {
 	pub const MAX_VALIDATORS: u32 = 200;
 	/// Most candidates that an election looks at.
 	pub const MAX_ELECTABLE_TARGETS: u32 = 200;
-	/// Most voters that an election looks at, taken from the top of the bags list. The election runs inside
-	/// one block, so this bounds the longest block of an era.
+	/// Most voters that an election looks at, taken from the top of the bags list. The election
+	/// runs inside one block, so this bounds the longest block of an era.
 	pub const MAX_ELECTING_VOTERS: u32 = 1_000;
 	/// Validators that one nominator may name.
 	pub const MAX_NOMINATIONS: u32 = 16;

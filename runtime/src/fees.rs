@@ -1,9 +1,9 @@
 //! What a transaction costs and who gets it.
 //!
-//! A plain transfer weighs about 0.4 ms of execution: 0.108 ms for being an extrinsic at all, 0.11 ms for the
-//! call with its storage, the rest for the extensions that check it. At [`FEE_PER_REF_TIME`] that is 2 milli
-//! DRGN; its 150 bytes add 0.15 milli. Transactions may fill 0.75 s of a block, so filling one costs 3.75
-//! DRGN, and more with every block that stays full.
+//! A plain transfer weighs about 0.4 ms of execution: 0.108 ms for being an extrinsic at all, 0.1
+//! ms for the call with its storage, the rest for the extensions that check it. At
+//! [`FEE_PER_REF_TIME`] that is 2 milli DRGN; its 150 bytes add 0.15 milli. Transactions may fill
+//! 0.75 s of a block, so filling one costs 3.75 DRGN, and more with every block that stays full.
 
 use frame_support::{
 	traits::{
@@ -29,8 +29,8 @@ use crate::{
 /// Base units for a picosecond of execution.
 pub const FEE_PER_REF_TIME: Balance = 5;
 
-/// Base units for a byte of touched state, such that filling a block with it costs what filling it with execution
-/// costs.
+/// Base units for a byte of touched state, such that filling a block with it costs what filling it
+/// with execution costs.
 pub const FEE_PER_PROOF_BYTE: Balance =
 	FEE_PER_REF_TIME * MAX_REF_TIME as Balance / MAX_PROOF_BYTES as Balance;
 
@@ -83,8 +83,8 @@ pub type SlowAdjustment = TargetedFeeAdjustment<
 
 /// Pays fees and tips to the author of the block.
 ///
-/// Where there is no author to pay (none named in the header, or his account would stay below the existential
-/// deposit) the treasury gets them: nothing is burned without an event.
+/// Where there is no author to pay (none named in the header, or his account would stay below the
+/// existential deposit) the treasury gets them: nothing is burned without an event.
 pub struct PayAuthor;
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for PayAuthor {

@@ -78,9 +78,11 @@ impl Validator {
 	}
 }
 
-/// The genesis of a network with these validators. Alice to Ferdie and their stashes own [`ENDOWMENT`] each.
+/// The genesis of a network with these validators. Alice to Ferdie and their stashes own
+/// [`ENDOWMENT`] each.
 ///
-/// The authorities of BABE, GRANDPA and authority discovery stay empty: the session pallet fills them.
+/// The authorities of BABE, GRANDPA and authority discovery stay empty: the session pallet fills
+/// them.
 fn genesis(validators: Vec<Validator>) -> Value {
 	let balances = Sr25519Keyring::well_known()
 		.map(|key| (key.to_account_id(), ENDOWMENT))

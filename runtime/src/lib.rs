@@ -1,7 +1,8 @@
-//! AI Dragon's state transition function: a sovereign proof-of-stake chain that sells verified computing.
+//! AI Dragon's state transition function: a sovereign proof-of-stake chain that sells verified
+//! computing.
 //!
-//! This file names the chain's types and its pallets. How each pallet is set up is in [`configs`], the numbers
-//! are in [`constants`], what the node may ask is in [`apis`].
+//! This file names the chain's types and its pallets. How each pallet is set up is in [`configs`],
+//! the numbers are in [`constants`], what the node may ask is in [`apis`].
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The runtime macro expands one level for every pallet and every call.
@@ -72,7 +73,8 @@ pub type Executive = frame_executive::Executive<
 	AllPalletsWithSystem,
 >;
 
-/// The chain's types as the node sees them: transactions stay bytes, so that a node outlives runtime upgrades.
+/// The chain's types as the node sees them: transactions stay bytes, so that a node outlives
+/// runtime upgrades.
 pub mod opaque {
 	use sp_runtime::{generic, traits::BlakeTwo256, OpaqueExtrinsic};
 
@@ -96,8 +98,8 @@ impl_opaque_keys! {
 	}
 }
 
-/// The version of this runtime. `spec_version` rises with every change of behaviour, `transaction_version` with
-/// every change of what a wallet encodes or signs.
+/// The version of this runtime. `spec_version` rises with every change of behaviour,
+/// `transaction_version` with every change of what a wallet encodes or signs.
 #[sp_version::runtime_version]
 pub const VERSION: RuntimeVersion = RuntimeVersion {
 	spec_name: Cow::Borrowed("aidragon"),
@@ -110,9 +112,9 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 	system_version: 1,
 };
 
-/// The pallets, in the order of their hooks: BABE sets the epoch before sessions rotate, staking elects before a
-/// session asks for its validators, the historical root is noted between. Indices are part of every encoded call
-/// and never change; 40 to 43 belong to the market.
+/// The pallets, in the order of their hooks: BABE sets the epoch before sessions rotate, staking
+/// elects before a session asks for its validators, the historical root is noted between. Indices
+/// are part of every encoded call and never change; 40 to 43 belong to the market.
 #[frame_support::runtime]
 mod runtime {
 	/// The chain.

@@ -5,8 +5,8 @@ use sp_runtime::generic;
 
 use crate::{AccountId, Address, Runtime, RuntimeCall, Signature};
 
-/// Everything that is checked around a call, in order. Changing it changes what a wallet signs: then raise
-/// `transaction_version`.
+/// Everything that is checked around a call, in order. Changing it changes what a wallet signs:
+/// then raise `transaction_version`.
 ///
 /// Fees are skipped for a call that its pallet declares feeless; the skip is invisible to wallets.
 /// `WeightReclaim` stays last, so that it sees the weight of everything before it.
@@ -42,7 +42,8 @@ where
 	type RuntimeCall = RuntimeCall;
 }
 
-/// Equivocation reports are bare: they prove themselves, and the author who found one pays no fee for it.
+/// Equivocation reports are bare: they prove themselves, and the author who found one pays no fee
+/// for it.
 impl<C> CreateBare<C> for Runtime
 where
 	RuntimeCall: From<C>,

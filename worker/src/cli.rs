@@ -10,7 +10,7 @@ use crate::{
 };
 use aidragon_client::{
 	chain::{Chain, View},
-	keys::WorkerKeys,
+	keys::{AccountId, WorkerKeys},
 };
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -136,7 +136,7 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
 
 async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow::Result<ExitCode> {
 	match command {
-		Command::Init => init(&config, machine)?,
+		Command::Init => put(init(&config, machine)?)?,
 		Command::Register { provider_key, yes } => register(&config, &provider_key, yes).await?,
 		Command::Run { register_with } => {
 			let register_with = register_with.as_deref().map(load_provider).transpose()?;
@@ -160,7 +160,8 @@ async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow
 	Ok(ExitCode::SUCCESS)
 }
 
-fn init(config: &Config, machine: &Machine) -> anyhow::Result<()> {
+/// Creates what is missing of keys and settings, and gives the hot key's account.
+fn init(config: &Config, machine: &Machine) -> anyhow::Result<AccountId> {
 	let keys = WorkerKeys::load_or_create(&config.key_file())?;
 	let path = config.config_file();
 	let text = template(&machine.sellable());
@@ -175,7 +176,7 @@ fn init(config: &Config, machine: &Machine) -> anyhow::Result<()> {
 		}
 	}
 	tracing::info!("keys are in {}; keep a copy in a safe place", config.key_file().display());
-	put(keys.hot_key()?.account_id())
+	Ok(keys.hot_key()?.account_id())
 }
 
 async fn register(config: &Config, provider_key: &str, yes: bool) -> anyhow::Result<()> {
@@ -252,10 +253,9 @@ mod tests {
 		let machine = Machine { vcpus: 2, memory_mib: 4_096 };
 		let config = Layer::default().resolve(directory.path().join("data"), &machine).unwrap();
 		assert!(existing_keys(&config).is_err());
-		init(&config, &machine).unwrap();
-		let first = existing_keys(&config).unwrap().hot_key().unwrap().account_id();
+		let first = init(&config, &machine).unwrap();
 		fs::write(config.config_file(), "vcpus = 1\n").unwrap();
-		init(&config, &machine).unwrap();
+		assert_eq!(init(&config, &machine).unwrap(), first);
 		assert_eq!(existing_keys(&config).unwrap().hot_key().unwrap().account_id(), first);
 		assert_eq!(fs::read_to_string(config.config_file()).unwrap(), "vcpus = 1\n");
 	}

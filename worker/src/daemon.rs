@@ -1,7 +1,7 @@
 //! The daemon: compares what the chain shows with what it has done, and takes the next step.
 //!
 //! One loop owns all state. Blocks, jobs, computed challenges and answers to submissions wake it; after each
-//! it looks at everything again ([`Daemon::step`]). What it does next is decided by pure functions
+//! it looks at everything again (`Daemon::step`). What it does next is decided by pure functions
 //! ([`crate::decide`], [`crate::challenge`], `upkeep`) of two blocks and the journal, so it does not matter
 //! which events were missed, or how often the process was killed.
 
@@ -107,6 +107,8 @@ impl Daemon {
 			self.note_changes(&view);
 			self.metrics.best_block.store(view.number.into(), Ordering::Relaxed);
 			self.heights.send_modify(|heights| heights.best = view.number);
+			// A machine that was removed may come back under another number.
+			self.id = self.id.filter(|_| view.worker.is_some());
 			self.best = Some(Arc::new(view));
 		}
 	}
@@ -178,10 +180,11 @@ impl Daemon {
 		self.step_challenge(&best, &finalized, &mut wanted);
 		wanted.extend(self.upkeep(&best));
 		self.settle_resumption(&finalized)?;
-		match self.outbox.choose(&wanted, best.number) {
-			Some(wanted) => self.send(id, wanted),
-			None => Ok(()),
+		while let Some(chosen) = self.outbox.choose(&wanted, best.number) {
+			wanted.retain(|other| *other != chosen);
+			self.send(id, chosen)?;
 		}
+		Ok(())
 	}
 
 	fn upkeep(&self, best: &ChainView) -> Option<Wanted> {
@@ -237,7 +240,7 @@ impl Daemon {
 			Request::OpenChallenge { commitment, beacon } => {
 				calls::submit_openings(&self.challenge.openings(commitment, beacon)?)
 			}
-			Request::RequestChallenge => calls::request_challenge(),
+			Request::BeginChallenge => calls::request_challenge(),
 			Request::Deliver(key) => self.delivery(*key)?,
 			Request::Reveal(key) => self.revelation(*key)?,
 			Request::Decline(key, reason) => calls::decline_task(key.task, *reason),
@@ -288,8 +291,9 @@ impl Daemon {
 
 	/// Whether nothing is owed any more, and the chain knows that the machine takes nothing new.
 	fn is_done(&self) -> bool {
+		let is_silent = self.last_block_at.elapsed() > SHUTDOWN_PATIENCE;
 		let (Some(id), Some(best), Some(finalized)) = (self.id, &self.best, &self.finalized) else {
-			return true;
+			return self.entries.is_empty() || is_silent;
 		};
 		let owes = |view: &ChainView| {
 			let is_ours = |(task, attempt, _): &(TaskId, u8, _)| {
@@ -298,7 +302,7 @@ impl Daemon {
 			};
 			view.owed(id).iter().any(is_ours)
 		};
-		if self.last_block_at.elapsed() > SHUTDOWN_PATIENCE && self.entries.is_empty() {
+		if is_silent && self.entries.is_empty() {
 			tracing::warn!("no blocks arrive; exiting without having drained the machine");
 			return true;
 		}

@@ -3,7 +3,7 @@
 use crate::{cli::existing_keys, config::Config, register::ask};
 use aidragon_client::{
 	calls,
-	chain::{Chain, Head, View},
+	chain::{Chain, Head, SubmitError, View},
 	keys::Account,
 	Worker,
 };
@@ -13,6 +13,9 @@ use aidragon_primitives::{
 };
 use anyhow::{bail, Context};
 use futures::StreamExt;
+
+/// Times that resuming is tried.
+const RESUME_TRIES: u32 = 5;
 
 /// Lets the machine finish what it has and take nothing new.
 pub async fn drain(config: &Config) -> anyhow::Result<()> {
@@ -38,6 +41,7 @@ pub async fn drain(config: &Config) -> anyhow::Result<()> {
 pub async fn resume(config: &Config) -> anyhow::Result<()> {
 	let (chain, account) = hot(config).await?;
 	let mut heads = chain.follow(View::Best);
+	let mut tries = 0;
 	loop {
 		let (head, id, worker) = own_record(&chain, &account).await?;
 		match worker.status {
@@ -48,15 +52,29 @@ pub async fn resume(config: &Config) -> anyhow::Result<()> {
 			}
 		}
 		let wait = blocks_until_free(worker.last_seen, head.number);
-		if wait == 0 {
-			let included = chain.submit(&calls::resume(id), &account, View::Finalized).await?;
-			tracing::info!(worker = id, block = included.block.number, "takes tasks again");
-			return Ok(());
+		if wait > 0 {
+			tracing::info!(
+				worker = id,
+				wait,
+				"waiting: the chain takes this for free once in a while"
+			);
+		} else {
+			tries += 1;
+			match chain.submit(&calls::resume(id), &account, View::Finalized).await {
+				Ok(included) => {
+					let block = included.block.number;
+					tracing::info!(worker = id, block, "takes tasks again");
+					return Ok(());
+				}
+				// A sign of life of the running daemon may have come first, and the wait begins anew.
+				Err(error @ (SubmitError::Rejected { .. } | SubmitError::Dropped { .. }))
+					if tries < RESUME_TRIES =>
+				{
+					tracing::info!(worker = id, "not taken, trying again: {error}");
+				}
+				Err(error) => return Err(error.into()),
+			}
 		}
-		tracing::info!(
-			worker = id,
-			"waiting {wait} blocks: the chain takes this for free once in a while"
-		);
 		heads.next().await;
 		heads.next().await;
 	}

@@ -144,6 +144,15 @@ mod tests {
 		assert_eq!(digest(&outcome, [9; 32]), expected);
 	}
 
+	/// The chain refuses attestations under any other schedule.
+	#[test]
+	fn programs_are_metered_by_the_schedule_that_the_chain_publishes() {
+		assert_eq!(
+			executor::meter_schedule_hash(),
+			aidragon_primitives::attestation::METER_SCHEDULE
+		);
+	}
+
 	#[test]
 	fn the_seed_depends_on_chain_and_task_alone() {
 		let seed = task_seed(&[1; 32], 7);

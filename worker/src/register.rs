@@ -8,7 +8,7 @@ use aidragon_client::{
 	Registration,
 };
 use aidragon_primitives::{
-	worker::{Provider, TransportAddress},
+	worker::{Provider, TransportAddress, WorkerStatus},
 	Balance, WorkerId,
 };
 use anyhow::{bail, Context};
@@ -88,8 +88,19 @@ pub async fn ensure_registered(
 		bail!("the bond needs {needed} DRGN, and {provider} has {free} free; transfer some first");
 	}
 	pay_bond(chain, terms, &step).await?;
+	register(chain, config, keys, address, terms).await
+}
+
+async fn register(
+	chain: &Chain,
+	config: &Config,
+	keys: &WorkerKeys,
+	address: &TransportAddress,
+	terms: &Terms,
+) -> anyhow::Result<Registered> {
+	let provider = terms.provider.account_id();
 	let registration = Registration {
-		hot_key,
+		hot_key: keys.hot_key()?.account_id(),
 		consent: keys.consent(&chain.genesis(), &provider)?,
 		encryption_key: keys.encryption_key(),
 		address: address.clone(),
@@ -115,6 +126,9 @@ async fn reprice(
 	let provider = terms.provider.account_id();
 	if record.provider != provider {
 		bail!("this machine is worker {worker} of provider {}, not of {provider}", record.provider);
+	}
+	if let WorkerStatus::Retiring { .. } = record.status {
+		bail!("worker {worker} is retiring; choose another data_dir and run `aidragon-worker init` there");
 	}
 	if record.claimed != config.capacity {
 		tracing::warn!(

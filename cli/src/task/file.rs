@@ -217,7 +217,7 @@ impl TaskFile {
 		let mut warnings = Vec::new();
 		if !is_wasm(&program) {
 			warnings.push(format!(
-				"{}: not a WebAssembly module: the task would fail, and its fuel is paid",
+				"{}: not a WebAssembly module, so the task would fail",
 				program.display()
 			));
 		}

@@ -11,9 +11,10 @@ use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
 	state::{FailureReason, TaskState},
 	task::{BlobRef, Progress},
-	BlockNumber, TaskId,
+	BlockNumber, Hash32, TaskId,
 };
 use serde_json::{json, Value};
+use std::collections::BTreeMap;
 
 /// Why a task that is over ended the way it did. `None` for one that is not over.
 pub fn reason(state: &TaskState) -> Option<String> {
@@ -39,13 +40,24 @@ pub fn reason(state: &TaskState) -> Option<String> {
 	}
 }
 
-/// The status of a task at block `now`. `supply` tells of a queued task who could run it.
-pub fn report(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>) -> Report {
+/// What belongs to the status of a task besides its record.
+#[derive(Default)]
+pub struct Surroundings {
+	/// The block at which the record was read.
+	pub now: BlockNumber,
+	/// Who could run it, for a queued task.
+	pub supply: Option<Supply>,
+	/// The beacons that drew its machines, by block, as far as the chain still keeps them.
+	pub beacons: BTreeMap<BlockNumber, Hash32>,
+}
+
+/// The status of a task.
+pub fn report(id: TaskId, task: &Task, around: &Surroundings) -> Report {
 	let mut lines = vec![
 		("task", id.to_string()),
-		("state", state_text(task, supply)),
+		("state", state_text(task, around.supply.as_ref())),
 		("submitter", task.submitter.to_string()),
-		("timeline", timeline(task, now)),
+		("timeline", timeline(task, around)),
 	];
 	lines.extend(task.replicas.iter().map(|replica| ("replica", replica_text(replica))));
 	lines.extend(task.result.iter().map(|result| ("result", result_text(result))));
@@ -54,7 +66,7 @@ pub fn report(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>
 		("input", blob_text(&task.spec.input)),
 		("money", money(task)),
 	]);
-	Report { text: fields(&lines), json: json_of(id, task, now, supply) }
+	Report { text: fields(&lines), json: json_of(id, task, around) }
 }
 
 fn state_text(task: &Task, supply: Option<&Supply>) -> String {
@@ -72,11 +84,15 @@ fn state_text(task: &Task, supply: Option<&Supply>) -> String {
 	text
 }
 
-fn timeline(task: &Task, now: BlockNumber) -> String {
+fn timeline(task: &Task, around: &Surroundings) -> String {
+	let now = around.now;
 	let mut steps = vec![format!("submitted in block {}", task.submitted_at)];
 	if let Some(block) = task.replicas.iter().map(|replica| replica.beacon_block).max() {
 		let attempt = u32::from(task.attempt);
-		steps.push(format!("drawn by the beacon of block {block} (draws so far: {attempt})"));
+		let value = around.beacons.get(&block).map(|beacon| format!(", {}", hex(beacon)));
+		let value = value.unwrap_or_default();
+		steps
+			.push(format!("drawn by the beacon of block {block}{value} (draws so far: {attempt})"));
 	}
 	if task.state.is_terminal() {
 		steps.push(format!("over, as of block {now}"));
@@ -127,12 +143,12 @@ fn money(task: &Task) -> String {
 	}
 }
 
-fn json_of(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>) -> Value {
+fn json_of(id: TaskId, task: &Task, around: &Surroundings) -> Value {
 	let whole = task.spec.escrow().unwrap_or_default();
 	let returned = task.state.is_terminal().then(|| amount::json(whole.saturating_sub(task.paid)));
 	json!({
 		"id": id,
-		"block": now,
+		"block": around.now,
 		"state": state::name(&task.state),
 		"over": task.state.is_terminal(),
 		"reason": reason(&task.state),
@@ -143,7 +159,7 @@ fn json_of(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>) -
 		"wake_at": task.wake_at,
 		"attempt": task.attempt,
 		"retries_left": task.retries_left,
-		"replicas": task.replicas.iter().map(replica_json).collect::<Vec<_>>(),
+		"replicas": task.replicas.iter().map(|replica| replica_json(replica, around)).collect::<Vec<_>>(),
 		"excluded": task.excluded.to_vec(),
 		"result": task.result.as_ref().map(result_json),
 		"program": blob_json(&task.spec.program.blob),
@@ -151,11 +167,11 @@ fn json_of(id: TaskId, task: &Task, now: BlockNumber, supply: Option<&Supply>) -
 		"escrow": amount::json(task.escrow),
 		"paid": amount::json(task.paid),
 		"returned": returned,
-		"supply": supply.map(Supply::json),
+		"supply": around.supply.as_ref().map(Supply::json),
 	})
 }
 
-fn replica_json(replica: &Replica) -> Value {
+fn replica_json(replica: &Replica, around: &Surroundings) -> Value {
 	let (progress, commitment, result) = match &replica.progress {
 		Progress::Assigned => ("assigned", None, None),
 		Progress::Committed(commitment) => ("committed", Some(hex(commitment)), None),
@@ -165,7 +181,9 @@ fn replica_json(replica: &Replica) -> Value {
 		"worker": replica.worker,
 		"provider": replica.provider,
 		"price_per_gfuel": amount::json(replica.price_per_gfuel),
+		"attempt": replica.attempt,
 		"beacon_block": replica.beacon_block,
+		"beacon": around.beacons.get(&replica.beacon_block).map(|beacon| hex(beacon)),
 		"progress": progress,
 		"commitment": commitment,
 		"result": result,
@@ -195,7 +213,11 @@ mod tests {
 	#[test]
 	fn a_queued_task_says_who_fits() {
 		let supply = Supply { machines: 3, above_cap: 3, ..Default::default() };
-		let report = report(7, &task(), 42, Some(&supply));
+		let report = report(
+			7,
+			&task(),
+			&Surroundings { now: 42, supply: Some(supply), ..Default::default() },
+		);
 		assert!(report.text.contains("3 above the price cap"), "{}", report.text);
 		assert!(report.text.contains("0.6 DRGN on hold"), "{}", report.text);
 		assert!(report.text.contains("200 blocks from now"), "{}", report.text);
@@ -205,7 +227,14 @@ mod tests {
 
 	#[test]
 	fn an_assigned_task_shows_its_machines() {
-		let report = report(7, &assigned(), 50, None);
+		let around = Surroundings {
+			now: 50,
+			beacons: BTreeMap::from([(44, [6; 32])]),
+			..Default::default()
+		};
+		let report = report(7, &assigned(), &around);
+		assert!(report.text.contains(&"06".repeat(32)), "{}", report.text);
+		assert_eq!(report.json["replicas"][0]["beacon"], format!("0x{}", "06".repeat(32)));
 		assert!(report.text.contains("machine 0 of 5"), "{}", report.text);
 		assert!(report.text.contains("drawn by the beacon of block 44"), "{}", report.text);
 		assert!(report.text.contains("bound to a result"), "{}", report.text);
@@ -215,7 +244,7 @@ mod tests {
 
 	#[test]
 	fn a_settled_task_accounts_for_all_money() {
-		let report = report(7, &settled(), 60, None);
+		let report = report(7, &settled(), &Surroundings { now: 60, ..Default::default() });
 		assert!(report.text.contains("0.21 DRGN paid, 0.39 DRGN returned"), "{}", report.text);
 		assert_eq!(report.json["paid"], "210000000000");
 		assert_eq!(report.json["returned"], "390000000000");

@@ -1,4 +1,5 @@
-//! Taking part in consensus: authoring blocks, voting on finality, telling other authorities where this one is.
+//! Taking part in consensus: authoring blocks, voting on finality, telling other authorities where
+//! this one is.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,8 +23,9 @@ use super::{network::GrandpaProtocol, Babe, Chain, GrandpaLink};
 /// How long a vote takes to reach the network: a tenth of a slot, which bounds a round of finality.
 const GOSSIP_DURATION: Duration = Duration::from_millis(333);
 
-/// Blocks between the justifications that a node keeps, on a public chain. They are what a light client or a bridge
-/// starts from between two changes of authorities; each holds a signature of every voter.
+/// Blocks between the justifications that a node keeps, on a public chain. They are what a light
+/// client or a bridge starts from between two changes of authorities; each holds a signature of
+/// every voter.
 const PUBLIC_JUSTIFICATION_PERIOD: u32 = 512;
 
 /// The same on development and local chains, where a test should not wait for its proof.
@@ -37,14 +39,16 @@ pub(super) fn justification_period(config: &Configuration) -> u32 {
 	}
 }
 
-/// What the configuration says about consensus. It outlives the configuration, which the service takes.
+/// What the configuration says about consensus. It outlives the configuration, which the service
+/// takes.
 pub(super) struct Settings {
 	role: Role,
 	name: String,
 	votes: bool,
 	force_authoring: bool,
 	justification_period: u32,
-	/// A development chain has one authority: nobody looks for it, and nothing can overtake the best block.
+	/// A development chain has one authority: nobody looks for it, and nothing can overtake the
+	/// best block.
 	alone: bool,
 	discovery: sc_authority_discovery::WorkerConfig,
 	registry: Option<Registry>,

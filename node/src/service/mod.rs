@@ -1,4 +1,5 @@
-//! The running node, one file per concern: what every command needs, networking, consensus, off-chain work.
+//! The running node, one file per concern: what every command needs, networking, consensus,
+//! off-chain work.
 
 mod consensus;
 mod network;
@@ -32,8 +33,8 @@ pub type TransactionPool = sc_transaction_pool::TransactionPoolHandle<Block, Ful
 /// Starts a node and returns the manager of its tasks.
 ///
 /// # Errors
-/// When the database, the network, an RPC port or a key cannot be used, or the configuration asks for something that
-/// this node does not have.
+/// When the database, the network, an RPC port or a key cannot be used, or the configuration asks
+/// for something that this node does not have.
 pub fn new_full(config: Configuration) -> Result<TaskManager, Error> {
 	let partial = new_partial(&config)?;
 	let prepared = network::prepare(&config, &partial)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aidragon_runtime::{opaque::Block, Hash};
 use sc_client_api::BlockBackend;
-use sc_consensus_grandpa::warp_proof;
+use sc_consensus_grandpa::{grandpa_peers_set_config, warp_proof};
 use sc_network::{
 	config::FullNetworkConfiguration,
 	service::{traits::NetworkBackend, NotificationMetrics},
@@ -50,7 +50,7 @@ pub(super) fn prepare(config: &Configuration, partial: &Partial) -> Result<Prepa
 		Error::Other("the database holds no genesis block: purge the chain".into())
 	})?;
 	let name = sc_consensus_grandpa::protocol_standard_name(&genesis, &config.chain_spec);
-	let (protocol, notifications) = sc_consensus_grandpa::grandpa_peers_set_config::<Block, Backend>(
+	let (protocol, notifications) = grandpa_peers_set_config::<Block, Backend>(
 		name.clone(),
 		metrics.clone(),
 		net_config.peer_store_handle(),

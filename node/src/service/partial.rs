@@ -1,4 +1,5 @@
-//! The parts of a node that every command needs: database, runtime, transaction pool and import queue.
+//! The parts of a node that every command needs: database, runtime, transaction pool and import
+//! queue.
 
 use std::sync::Arc;
 

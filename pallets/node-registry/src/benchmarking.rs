@@ -1,5 +1,5 @@
-//! Benchmarks of the calls, in the state that costs them most: long addresses, and a machine that the supply
-//! takes in beside others or lets go from among them.
+//! Benchmarks of the calls, in the state that costs them most: long addresses, and a machine that the
+//! supply takes in beside others or lets go from among them.
 
 use crate::{Call, Config, Pallet, Providers, WorkerByHotKey, Workers};
 use aidragon_primitives::{
@@ -91,8 +91,8 @@ fn registration<T: Config>(
 	})
 }
 
-/// Registers a provider of its own with machine `index`, and returns the machine's number and hot key.
-/// Other pallets' benchmarks start from here.
+/// Registers a provider of its own with machine `index`, and returns the machine's number and hot
+/// key. Other pallets' benchmarks start from here.
 ///
 /// # Errors
 /// What the calls say.

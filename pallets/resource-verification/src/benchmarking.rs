@@ -39,8 +39,8 @@ fn machine<T: Config>() -> Result<(T::AccountId, WorkerId), BenchmarkError> {
 	Ok((hot_key, worker))
 }
 
-/// A run of the most rounds, so with the longest paths, that holds wherever it is opened though nobody
-/// computed it: every state is zero but for the elements at `positions`.
+/// A run of the most rounds, so with the longest paths, that holds wherever it is opened though
+/// nobody computed it: every state is zero but for the elements at `positions`.
 struct ThinRun {
 	positions: Vec<Position>,
 	elements: Vec<u8>,
@@ -112,7 +112,8 @@ impl ThinRun {
 			roots[position.round as usize] = root.ok_or("the leaf lies in the state")?;
 		}
 		let rounds = MerkleTree::new(roots);
-		let openings = (0..self.positions.len()).map(|index| self.open(index, &rounds)).collect();
+		let openings: Vec<_> =
+			(0..self.positions.len()).map(|index| self.open(index, &rounds)).collect();
 		let commitment = Commitment { rounds: ROUNDS_MAX, root: rounds.root() };
 		let openings = Openings::try_from(openings).map_err(|_| "as many as are drawn")?;
 		Ok((commitment, openings))

@@ -51,7 +51,7 @@ pub(crate) const WORKER: WorkerId = 0;
 pub(crate) const OTHER_HOT_KEY: u64 = 11;
 /// An account that signs for no machine.
 pub(crate) const STRANGER: u64 = 1;
-/// Rounds of an honest run here: two, so that states before the first and before the second are opened.
+/// Rounds of an honest run here: two, so that both the given and a committed state are opened.
 pub(crate) const ROUNDS: u32 = 2;
 
 parameter_types! {

@@ -9,7 +9,8 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 
-/// The points of a provider that had all of an era's work: more than its emission, so that both bounds count.
+/// The points of a provider that had all of an era's work: more than the era's emission, so that
+/// both bounds of a reward count.
 fn points<T: Config>() -> Balance {
 	T::EraEmission::get().saturating_mul(2)
 }

@@ -68,21 +68,25 @@ impl<T: Config> Pallet<T> {
 
 impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 	fn lock(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
+		if amount == 0 {
+			return Ok(());
+		}
 		let change = || {
 			let total = Escrowed::<T>::get(who)
 				.checked_add(amount)
 				.ok_or(EscrowError::InsufficientFunds)?;
 			T::Currency::hold(&HoldReason::TaskEscrow.into(), who, amount)
 				.map_err(|_| EscrowError::InsufficientFunds)?;
-			if total > 0 {
-				Escrowed::<T>::insert(who, total);
-			}
+			Escrowed::<T>::insert(who, total);
 			Ok(())
 		};
 		Self::atomically(change, EscrowError::InsufficientFunds)
 	}
 
 	fn unlock(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
+		if amount == 0 {
+			return Ok(());
+		}
 		let change = || {
 			Self::reduce_escrowed(who, amount)?;
 			T::Currency::release(&HoldReason::TaskEscrow.into(), who, amount, Precision::Exact)

@@ -1,4 +1,5 @@
-//! Money and the ways to act for an account: balances, fees, the treasury's pot, batches, proxies, multisigs.
+//! Money and the ways to act for an account: balances, fees, the treasury's pot, batches, proxies,
+//! multisigs.
 
 use frame_support::{
 	parameter_types,
@@ -16,8 +17,8 @@ use crate::{
 };
 
 parameter_types! {
-	/// Where dust, slashes and the rest of each era's emission go. No key opens it; every genesis endows it, so
-	/// that it can always receive.
+	/// Where dust, slashes and the rest of each era's emission go. No key opens it; every genesis
+	/// endows it, so that it can always receive.
 	pub TreasuryAccount: AccountId = PalletId(*b"ai/trsry").into_account_truncating();
 }
 

@@ -1,13 +1,18 @@
 //! What the market's benchmarks need of the rest of the chain.
 
 use aidragon_primitives::{
+	challenge::{Challenge, Stage, VALIDITY_BLOCKS},
 	interface::SupplyListener,
 	worker::{Capability, Capacity, Provider, SocketText, TransportAddress, Worker, WorkerStatus},
 	BlockNumber, Hash32, WorkerId, DRGN,
 };
+use frame_benchmarking::BenchmarkError;
 use frame_support::traits::fungible::{Mutate, MutateHold};
 
-use crate::{AccountId, Balances, Runtime, RuntimeHoldReason, TaskMatching};
+use crate::{
+	AccountId, Balances, NodeRegistry, Runtime, RuntimeHoldReason, RuntimeOrigin, System,
+	TaskMatching,
+};
 
 /// Sets up machines, accounts and beacons.
 pub struct MarketBenchmarks;
@@ -56,10 +61,7 @@ impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {
 		let capability = Capability { throughput_mops: 4_000, proved_at: 1, valid_until: 10_000 };
 		pallet_resource_verification::Capabilities::<Runtime>::insert(id, capability);
 		// The proof stands for a challenge that was passed.
-		let challenge = aidragon_primitives::challenge::Challenge {
-			requested_at: 0,
-			stage: aidragon_primitives::challenge::Stage::Passed,
-		};
+		let challenge = Challenge { requested_at: 0, stage: Stage::Passed };
 		pallet_resource_verification::Challenges::<Runtime>::insert(id, challenge);
 		<TaskMatching as SupplyListener>::supply_changed(id);
 		id
@@ -75,5 +77,31 @@ impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {
 		let beacon: Hash32 = [9; 32];
 		pallet_resource_verification::LatestBeacon::<Runtime>::put((block, beacon));
 		pallet_resource_verification::Beacons::<Runtime>::insert(block, beacon);
+	}
+}
+
+impl pallet_node_registry::BenchmarkHelper for MarketBenchmarks {
+	fn prove(worker: WorkerId) {
+		let now = System::block_number();
+		let passed = Challenge { requested_at: now, stage: Stage::Passed };
+		let capability = Capability {
+			throughput_mops: u32::MAX,
+			proved_at: now,
+			valid_until: now.saturating_add(VALIDITY_BLOCKS),
+		};
+		pallet_resource_verification::Challenges::<Runtime>::insert(worker, passed);
+		pallet_resource_verification::Capabilities::<Runtime>::insert(worker, capability);
+	}
+}
+
+impl pallet_resource_verification::BenchmarkHelper<AccountId> for MarketBenchmarks {
+	fn register_machine() -> Result<AccountId, BenchmarkError> {
+		let (_, hot_key) = pallet_node_registry::register_machine::<Runtime>(0)?;
+		NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key.clone()))?;
+		Ok(hot_key)
+	}
+
+	fn set_parent_vrf(output: Hash32) {
+		pallet_babe::AuthorVrfRandomness::<Runtime>::put(Some(output));
 	}
 }

@@ -15,7 +15,8 @@ use crate::{
 };
 
 parameter_types! {
-	/// For how long an equivocation can be reported, in slots: as long as the offender's stake is bonded.
+	/// For how long an equivocation can be reported, in slots: as long as the offender's stake is
+	/// bonded.
 	pub const ReportLongevity: u64 = BONDING_ERAS as u64 * ERA_SESSIONS as u64 * EPOCH_SLOTS;
 }
 
@@ -56,7 +57,8 @@ impl pallet_session::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type ValidatorId = AccountId;
 	type ValidatorIdOf = ConvertInto;
-	// A session is a BABE epoch: one that counted blocks would drift from it with every missed slot.
+	// A session is a BABE epoch: one that counted blocks would drift from it with every missed
+	// slot.
 	type ShouldEndSession = Babe;
 	type NextSessionRotation = Babe;
 	type SessionManager = pallet_session::historical::NoteHistoricalRoot<Self, Staking>;

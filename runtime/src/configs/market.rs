@@ -8,17 +8,6 @@ use frame_support::{
 };
 use sp_runtime::Perbill;
 
-#[cfg(feature = "runtime-benchmarks")]
-use {
-	crate::{AccountId, RuntimeOrigin, System},
-	aidragon_primitives::{
-		challenge::{Challenge, Stage, VALIDITY_BLOCKS},
-		worker::Capability,
-		WorkerId,
-	},
-	frame_benchmarking::BenchmarkError,
-};
-
 use super::{RuntimeBlockWeights, TreasuryAccount};
 use crate::{
 	constants::{currency::DRGN, time::DAY_BLOCKS},
@@ -45,7 +34,7 @@ impl pallet_node_registry::Config for Runtime {
 	type MaxWorkersPerProvider = ConstU32<1_000>;
 	type WeightInfo = pallet_node_registry::weights::SubstrateWeight<Runtime>;
 	#[cfg(feature = "runtime-benchmarks")]
-	type BenchmarkHelper = Benchmarked;
+	type BenchmarkHelper = super::benchmarking::MarketBenchmarks;
 }
 
 impl pallet_resource_verification::Config for Runtime {
@@ -55,7 +44,7 @@ impl pallet_resource_verification::Config for Runtime {
 	type BeaconHistory = ConstU32<256>;
 	type WeightInfo = pallet_resource_verification::weights::SubstrateWeight<Runtime>;
 	#[cfg(feature = "runtime-benchmarks")]
-	type BenchmarkHelper = Benchmarked;
+	type BenchmarkHelper = super::benchmarking::MarketBenchmarks;
 }
 
 impl pallet_task_matching::Config for Runtime {
@@ -80,36 +69,4 @@ impl pallet_token_rewards::Config for Runtime {
 	type RewardCapParts = ConstU32<900_000>;
 	type ClaimEras = ConstU32<84>;
 	type WeightInfo = pallet_token_rewards::weights::SubstrateWeight<Runtime>;
-}
-
-/// The market around a pallet whose weights are measured.
-#[cfg(feature = "runtime-benchmarks")]
-pub struct Benchmarked;
-
-#[cfg(feature = "runtime-benchmarks")]
-impl pallet_node_registry::BenchmarkHelper for Benchmarked {
-	fn prove(worker: WorkerId) {
-		let now = System::block_number();
-		let passed = Challenge { requested_at: now, stage: Stage::Passed };
-		let capability = Capability {
-			throughput_mops: u32::MAX,
-			proved_at: now,
-			valid_until: now.saturating_add(VALIDITY_BLOCKS),
-		};
-		pallet_resource_verification::Challenges::<Runtime>::insert(worker, passed);
-		pallet_resource_verification::Capabilities::<Runtime>::insert(worker, capability);
-	}
-}
-
-#[cfg(feature = "runtime-benchmarks")]
-impl pallet_resource_verification::BenchmarkHelper<AccountId> for Benchmarked {
-	fn register_machine() -> Result<AccountId, BenchmarkError> {
-		let (_, hot_key) = pallet_node_registry::register_machine::<Runtime>(0)?;
-		NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key.clone()))?;
-		Ok(hot_key)
-	}
-
-	fn set_parent_vrf(output: Hash32) {
-		pallet_babe::AuthorVrfRandomness::<Runtime>::put(Some(output));
-	}
 }

@@ -8,9 +8,9 @@ use crate::RuntimeCall;
 
 /// The powers of a proxy.
 ///
-/// A proxy may appoint others only to powers within its own: `Any` contains every type, `NonTransfer` contains
-/// `Staking`, `Worker` and `CancelProxy`, and each type contains itself. `Submitter` is outside of `NonTransfer`,
-/// since paying for a task moves money.
+/// A proxy may appoint others only to powers within its own: `Any` contains every type,
+/// `NonTransfer` contains `Staking`, `Worker` and `CancelProxy`, and each type contains itself.
+/// `Submitter` is outside of `NonTransfer`, since paying for a task moves money.
 #[derive(
 	Copy,
 	Clone,
@@ -31,8 +31,8 @@ pub enum ProxyType {
 	#[default]
 	#[codec(index = 0)]
 	Any,
-	/// Staking, batches, remarks and the appointment of lesser proxies: nothing that moves what the account holds,
-	/// and nothing that acts for another account of the owner.
+	/// Staking, batches, remarks and the appointment of lesser proxies: nothing that moves what the
+	/// account holds, and nothing that acts for another account of the owner.
 	#[codec(index = 1)]
 	NonTransfer,
 	/// Staking, session keys and the position in the voter list. It may choose where rewards go.
@@ -85,7 +85,8 @@ fn is_staking(call: &RuntimeCall) -> bool {
 	matches!(call, RuntimeCall::Staking(_) | RuntimeCall::Session(_) | RuntimeCall::VoterList(_))
 }
 
-/// Running machines: all but bonding, leaving and registering, which move the provider's money or its liability.
+/// Running machines: all but bonding, leaving and registering, which move the provider's money or
+/// its liability.
 fn is_worker(call: &RuntimeCall) -> bool {
 	use pallet_node_registry::Call as Registry;
 	use pallet_task_matching::Call as Matching;
@@ -121,8 +122,8 @@ fn is_submitter(call: &RuntimeCall) -> bool {
 	)
 }
 
-/// Batches pass because each call inside meets the same filter again. The other calls of that pallet do not: they
-/// change the origin.
+/// Batches pass because each call inside meets the same filter again. The other calls of that
+/// pallet do not: they change the origin.
 fn is_batch(call: &RuntimeCall) -> bool {
 	matches!(
 		call,
@@ -143,8 +144,8 @@ fn is_remark(call: &RuntimeCall) -> bool {
 	)
 }
 
-/// Calls that appoint or dismiss proxies; the proxy pallet itself compares the powers. Acting through a further
-/// proxy is not among them, because the filter would not follow to that account.
+/// Calls that appoint or dismiss proxies; the proxy pallet itself compares the powers. Acting
+/// through a further proxy is not among them, because the filter would not follow to that account.
 fn is_proxy_admin(call: &RuntimeCall) -> bool {
 	matches!(
 		call,

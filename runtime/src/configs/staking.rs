@@ -23,7 +23,8 @@ use crate::{
 };
 
 pallet_staking_reward_curve::build! {
-	// New coins a year: 2.5 % with nothing staked, 10 % with half of all coins staked, then falling.
+	// New coins a year: 2.5 % with nothing staked, 10 % with half of all coins staked, then
+	// falling.
 	const REWARD_CURVE: PiecewiseLinear<'static> = curve!(
 		min_inflation: 0_025_000,
 		max_inflation: 0_100_000,
@@ -50,7 +51,8 @@ parameter_types! {
 pub struct OnChainPhragmen;
 
 impl onchain::Config for OnChainPhragmen {
-	// Oversized support is cut to the bounds; an error instead would keep the old validators for another era.
+	// Oversized support is cut to the bounds; an error instead would keep the old validators for
+	// another era.
 	type Sort = ConstBool<true>;
 	type System = Runtime;
 	type Solver = SequentialPhragmen<AccountId, Perbill>;

@@ -18,11 +18,13 @@ use crate::{
 };
 
 parameter_types! {
-	/// Blocks whose hash the state remembers, which is also the longest life of a signed transaction: two hours.
+	/// Blocks whose hash the state remembers, which is also the longest life of a signed
+	/// transaction: two hours.
 	pub const BlockHashCount: BlockNumber = DAY_BLOCKS / 12;
 	/// This runtime's version.
 	pub const Version: RuntimeVersion = VERSION;
-	/// Execution limits of a block. Operational calls have the quarter that normal ones may not fill.
+	/// Execution limits of a block. Operational calls have the quarter that normal ones may not
+	/// fill.
 	pub RuntimeBlockWeights: BlockWeights = BlockWeights::builder()
 		.base_block(BlockExecutionWeight::get())
 		.for_class(DispatchClass::all(), |weights| {

@@ -59,11 +59,12 @@ impl Puppet {
 			price_per_gfuel,
 		};
 		let bond = chain.constant_u128("NodeRegistry", "BondPerWorker")?;
-		for call in
-			[calls::register_provider(bond), calls::transfer(&hot_key.account_id(), POCKET_MONEY)]
-		{
-			chain.submit(&call, provider, View::Best).await?;
-		}
+		let (become_provider, give) =
+			(calls::register_provider(bond), calls::transfer(&hot_key.account_id(), POCKET_MONEY));
+		tokio::try_join!(
+			chain.submit(&become_provider, provider, View::Best),
+			chain.submit(&give, provider, View::Best),
+		)?;
 		let register = calls::register_worker(&registration);
 		let id = chain.submit(&register, provider, View::Best).await?.worker_registered()?.worker;
 		scene.say(format_args!("worker {id} is a puppet"));

@@ -139,7 +139,7 @@ async fn killed_and_restarted(scene: &Scene, market: &mut Market) -> Result<()> 
 }
 
 async fn dead_for_good(scene: &Scene, market: &mut Market) -> Result<()> {
-	market.spec.execution_blocks = 9;
+	market.spec.execution_blocks = 8;
 	market.spec.retries = 1;
 	let before = market.ledger().await?;
 	let (id, dead) = market.under_way(scene).await?;

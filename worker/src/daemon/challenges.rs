@@ -101,7 +101,7 @@ impl Daemon {
 			Step::Request => {
 				let valid_until = best.capability.map_or(0, |capability| capability.valid_until);
 				let due = valid_until.max(best.number.saturating_add(1));
-				wanted.push(Wanted { request: Request::RequestChallenge, due });
+				wanted.push(Wanted { request: Request::BeginChallenge, due });
 			}
 			Step::Compute { seed, deadline } => {
 				let pace = Pace::new(deadline, best.number, Instant::now());

@@ -25,7 +25,7 @@ use std::{
 };
 use tokio::{
 	sync::{mpsc, watch},
-	task::{AbortHandle, JoinSet},
+	task::{AbortHandle, Id, JoinError, JoinSet},
 	time::{sleep, timeout},
 };
 
@@ -94,6 +94,9 @@ pub(super) struct Jobs {
 	set: JoinSet<(Key, Ending)>,
 	fetched: (mpsc::UnboundedSender<Key>, mpsc::UnboundedReceiver<Key>),
 }
+
+/// A job that is over, as the runtime reports it.
+type Joined = Result<(Id, (Key, Ending)), JoinError>;
 
 /// What came of waiting for the jobs.
 pub(super) enum JobEvent {
@@ -168,10 +171,7 @@ impl Jobs {
 		}
 	}
 
-	fn joined(
-		&mut self,
-		joined: Option<Result<(tokio::task::Id, (Key, Ending)), tokio::task::JoinError>>,
-	) -> Option<JobEvent> {
+	fn joined(&mut self, joined: Option<Joined>) -> Option<JobEvent> {
 		match joined? {
 			// A job that was aborted after it ended is nobody's any more.
 			Ok((id, (key, ending))) => {

@@ -1,11 +1,21 @@
-//! The one place through which everything signed leaves: one submission at a time, the most urgent first.
+//! The one place through which everything signed leaves, the most urgent first.
+//!
+//! One subject is under way once, and only a few subjects are at the same time. The client gives the
+//! account's indices out one after another; should one transaction be lost, the next fills its gap.
 
 use crate::journal::Key;
 use aidragon_client::chain::{Included, SubmitError};
 use aidragon_primitives::{challenge::Commitment, task::DeclineReason, BlockNumber, Hash32};
-use std::{collections::HashMap, fmt, future, time::Duration};
-use tokio::task::JoinHandle;
+use std::{
+	collections::HashMap,
+	fmt,
+	future::{self, Future},
+	time::Duration,
+};
+use tokio::task::{Id, JoinSet};
 
+/// Submissions under way at the same time.
+const IN_FLIGHT_MAX: usize = 4;
 /// Time after which a submission is given up. What became of it, the state will show.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most blocks between two tries of what the chain refuses.
@@ -24,7 +34,7 @@ pub(super) enum Request {
 		beacon: Hash32,
 	},
 	/// Ask for a challenge.
-	RequestChallenge,
+	BeginChallenge,
 	/// The commitment to a result, or the attestation of a single replica.
 	Deliver(Key),
 	/// The attestation that opens a commitment.
@@ -58,7 +68,7 @@ impl Request {
 			Self::Decline(key, _) => Subject::Task(*key, 2),
 			Self::CommitChallenge(_) => Subject::Machine(0),
 			Self::OpenChallenge { .. } => Subject::Machine(1),
-			Self::RequestChallenge => Subject::Machine(2),
+			Self::BeginChallenge => Subject::Machine(2),
 			Self::Drain => Subject::Machine(3),
 			Self::Resume => Subject::Machine(4),
 			Self::Announce => Subject::Machine(5),
@@ -72,7 +82,7 @@ impl fmt::Display for Request {
 		formatter.write_str(match self {
 			Self::CommitChallenge(_) => "the commitment to the challenge",
 			Self::OpenChallenge { .. } => "the challenge's openings",
-			Self::RequestChallenge => "the request for a challenge",
+			Self::BeginChallenge => "the request for a challenge",
 			Self::Deliver(_) => "the result's delivery",
 			Self::Reveal(_) => "the result's reveal",
 			Self::Decline(..) => "giving the task back",
@@ -105,58 +115,63 @@ struct Hold {
 	refusals: u32,
 }
 
-/// The submission that is under way, and what must wait before it is tried again.
+/// The submissions that are under way, and what must wait before it is tried again.
 #[derive(Default)]
 pub(super) struct Outbox {
-	in_flight: Option<(Request, JoinHandle<Answer>)>,
+	set: JoinSet<Answer>,
+	in_flight: HashMap<Id, Request>,
 	holds: HashMap<Subject, Hold>,
 }
 
 impl Outbox {
 	/// Whether nothing is under way.
 	pub(super) fn is_idle(&self) -> bool {
-		self.in_flight.is_none()
+		self.in_flight.is_empty()
 	}
 
-	/// The most urgent request that may be tried at block `best`, unless one is under way.
+	/// The most urgent request that may be sent at block `best`, if any may.
 	pub(super) fn choose(&self, wanted: &[Wanted], best: BlockNumber) -> Option<Wanted> {
-		let is_free = |wanted: &&Wanted| {
-			let hold = self.holds.get(&wanted.request.subject());
-			hold.is_none_or(|hold| best > hold.until)
-		};
-		match self.is_idle() {
-			true => wanted.iter().filter(is_free).min_by_key(|wanted| wanted.due).copied(),
-			false => None,
+		if self.in_flight.len() >= IN_FLIGHT_MAX {
+			return None;
 		}
+		let is_free = |wanted: &&Wanted| {
+			let subject = wanted.request.subject();
+			let is_under_way = self.in_flight.values().any(|other| other.subject() == subject);
+			!is_under_way && self.holds.get(&subject).is_none_or(|hold| best > hold.until)
+		};
+		wanted.iter().filter(is_free).min_by_key(|wanted| wanted.due).copied()
 	}
 
 	/// Takes a submission under way.
 	pub(super) fn send(
 		&mut self,
 		request: Request,
-		submission: impl future::Future<Output = Result<Included, SubmitError>> + Send + 'static,
+		submission: impl Future<Output = Result<Included, SubmitError>> + Send + 'static,
 	) {
-		let handle = tokio::spawn(async move {
+		let handle = self.set.spawn(async move {
 			match tokio::time::timeout(SUBMISSION_TIMEOUT, submission).await {
 				Ok(answer) => answer.map_err(Some),
 				Err(_) => Err(None),
 			}
 		});
-		self.in_flight = Some((request, handle));
+		self.in_flight.insert(handle.id(), request);
 	}
 
-	/// Waits for the submission under way; for ever where there is none. Loses nothing when dropped.
+	/// Waits for a submission under way; for ever where there is none. Loses nothing when dropped.
 	pub(super) async fn finished(&mut self) -> (Request, Answer) {
-		let Some((request, handle)) = self.in_flight.as_mut() else {
-			return future::pending().await;
-		};
-		let request = *request;
-		let answer = handle.await.unwrap_or(Err(None));
-		self.in_flight = None;
-		(request, answer)
+		loop {
+			let (id, answer) = match self.set.join_next_with_id().await {
+				Some(Ok((id, answer))) => (id, answer),
+				Some(Err(error)) => (error.id(), Err(None)),
+				None => future::pending().await,
+			};
+			if let Some(request) = self.in_flight.remove(&id) {
+				return (request, answer);
+			}
+		}
 	}
 
-	/// Notes how a submission ended when the best block was `best`, and says for how many blocks it is kept back.
+	/// Notes how a submission ended when the best block was `best`, and until when it is kept back.
 	pub(super) fn note(&mut self, request: &Request, answer: &Answer, best: BlockNumber) {
 		let hold = self.holds.entry(request.subject()).or_default();
 		match answer {
@@ -248,13 +263,22 @@ mod tests {
 	}
 
 	#[tokio::test]
-	async fn one_submission_is_under_way_at_a_time() {
+	async fn a_subject_is_under_way_once_and_only_a_few_are() {
 		let mut outbox = Outbox::default();
-		let answer = included(101).map_err(|_| SubmitError::Rejected { reason: String::new() });
-		outbox.send(Request::Heartbeat, future::ready(answer));
+		let block = Head { number: 101, hash: [0; 32] };
+		let answer = Included { block, extrinsic: [0; 32], events: Vec::new() };
+		let task = |task| Request::Deliver(Key { task, attempt: 0 });
+		for number in 0..IN_FLIGHT_MAX as u64 {
+			assert!(outbox.choose(&[wanted(task(number), 110)], 100).is_some());
+			outbox.send(task(number), future::ready(Ok(answer.clone())));
+			assert_eq!(outbox.choose(&[wanted(task(number), 110)], 100), None);
+		}
 		assert_eq!(outbox.choose(&[wanted(Request::Drain, 1)], 100), None);
 		let (request, answer) = outbox.finished().await;
-		assert_eq!(request, Request::Heartbeat);
-		assert!(answer.is_ok() && outbox.is_idle());
+		assert!(matches!(request, Request::Deliver(_)) && answer.is_ok());
+		assert!(outbox.choose(&[wanted(Request::Drain, 1)], 100).is_some());
+		while !outbox.is_idle() {
+			let _ = outbox.finished().await;
+		}
 	}
 }

@@ -14,7 +14,7 @@ use crate::{
 	register::{ensure_registered, Consent, Terms},
 };
 use aidragon_client::{
-	blobs::{node_key, socket_text, BlobFetcher, BlobServer, BlobStore, ServerConfig},
+	blobs::{describe, node_key, socket_text, BlobFetcher, BlobServer, BlobStore, ServerConfig},
 	chain::{Chain, ChainError, View},
 	keys::{Account, WorkerKeys},
 };
@@ -35,7 +35,7 @@ use tokio::{
 };
 
 /// Longest pause between two tries to reach the node.
-const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(10);
+const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(4);
 /// The exit code after a second signal.
 const ABORTED: i32 = 130;
 
@@ -50,7 +50,6 @@ pub struct RunOptions {
 pub async fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
 	let mut stop = watch_signals()?;
 	let keys = WorkerKeys::load_or_create(&config.key_file())?;
-	let account = keys.hot_key()?;
 	let executor = WasmExecutor::from_current_exe();
 	require_tight_sandbox(&executor).await?;
 	let chain = tokio::select! {
@@ -60,34 +59,67 @@ pub async fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
 	let (journal, entries) = open_journal(&config, &chain)?;
 	let store = BlobStore::open(&config.blob_dir())?;
 	let entries = recover(&journal, &store, entries)?;
-	let work_dir = config.work_dir();
-	clear(&work_dir).with_context(|| format!("cannot prepare {}", work_dir.display()))?;
-	let server = BlobServer::start(store.clone(), &server_config(&config, &keys)).await?;
-	let fetcher = BlobFetcher::bind(store.clone(), unspecified_like(config.listen)).await?;
-	tracing::info!(
-		hot_key = %account.account_id(),
-		address = aidragon_client::blobs::describe(&server.address()),
-		"serving blobs"
-	);
+	let blobs = Blobs::serve(&config, &keys, store).await?;
 	if let Some(provider) = options.register_with {
 		let terms = Terms { provider, consent: Consent::Given, view: View::Best };
-		ensure_registered(&chain, &config, &keys, &server.address(), &terms).await?;
+		ensure_registered(&chain, &config, &keys, &blobs.server.address(), &terms).await?;
 	}
+	let daemon = assemble(config, &keys, chain, (journal, entries), &blobs, executor)?;
+	daemon.run(stop).await?;
+	tracing::info!("everything owed is delivered; goodbye");
+	blobs.close().await;
+	Ok(())
+}
+
+/// The ways in and out of the blob store.
+struct Blobs {
+	store: BlobStore,
+	server: BlobServer,
+	fetcher: BlobFetcher,
+}
+
+impl Blobs {
+	async fn serve(config: &Config, keys: &WorkerKeys, store: BlobStore) -> anyhow::Result<Self> {
+		let server = BlobServer::start(store.clone(), &server_config(config, keys)).await?;
+		let fetcher = BlobFetcher::bind(store.clone(), unspecified_like(config.listen)).await?;
+		tracing::info!(address = describe(&server.address()), "serving blobs");
+		Ok(Self { store, server, fetcher })
+	}
+
+	async fn close(self) {
+		self.fetcher.close().await;
+		self.server.shutdown().await;
+	}
+}
+
+/// Puts the daemon together from its parts.
+fn assemble(
+	config: Config,
+	keys: &WorkerKeys,
+	chain: Chain,
+	(journal, entries): (Journal, BTreeMap<Key, Entry>),
+	blobs: &Blobs,
+	executor: WasmExecutor,
+) -> anyhow::Result<Daemon> {
+	let work_dir = config.work_dir();
+	clear(&work_dir).with_context(|| format!("cannot prepare {}", work_dir.display()))?;
 	let (heights, watching) = watch::channel(Heights::default());
 	let tools = Tools {
-		transport: Arc::new(fetcher.clone()),
-		store: store.clone(),
+		transport: Arc::new(blobs.fetcher.clone()),
+		store: blobs.store.clone(),
 		executor: Arc::new(executor),
 		work_dir,
 		genesis: chain.genesis(),
 		heights: watching,
 	};
-	let daemon = Daemon {
+	let account = keys.hot_key()?;
+	tracing::info!(hot_key = %account.account_id(), "signing");
+	Ok(Daemon {
 		chain,
 		account,
 		encryption_key: keys.encryption_key(),
-		address: server.address(),
-		store,
+		address: blobs.server.address(),
+		store: blobs.store.clone(),
 		self_drained: journal.self_drained()?,
 		journal,
 		entries,
@@ -102,19 +134,17 @@ pub async fn run(config: Config, options: RunOptions) -> anyhow::Result<()> {
 		shutting_down: false,
 		last_block_at: Instant::now(),
 		config,
-	};
-	daemon.run(stop).await?;
-	tracing::info!("everything owed is delivered; goodbye");
-	fetcher.close().await;
-	server.shutdown().await;
-	Ok(())
+	})
 }
 
 /// Where this machine will serve blobs, for registering it before the daemon runs.
 pub fn server_address(config: &Config, keys: &WorkerKeys) -> anyhow::Result<TransportAddress> {
 	for (port, field) in [(config.quic_port, "quic_port"), (config.http_port, "http_port")] {
 		if port == 0 {
-			bail!("{field} is 0, so the port is known only once the daemon runs; set {field}, or register with `aidragon-worker run --register-with`");
+			bail!(
+				"{field} is 0, so the port is known only once the daemon runs; set {field}, or \
+				register with `aidragon-worker run --register-with`"
+			);
 		}
 	}
 	let announced = |port| socket_text(SocketAddr::new(config.announce, port));
@@ -172,7 +202,7 @@ async fn require_tight_sandbox(executor: &WasmExecutor) -> anyhow::Result<()> {
 
 /// Connects, and tries for ever where the node is not there yet.
 async fn connect(url: &str) -> Result<Chain, ChainError> {
-	let mut pause = Duration::from_secs(1);
+	let mut pause = Duration::from_millis(500);
 	loop {
 		match Chain::connect(url).await {
 			Ok(chain) => {
@@ -180,7 +210,7 @@ async fn connect(url: &str) -> Result<Chain, ChainError> {
 				return Ok(chain);
 			}
 			Err(error @ ChainError::Connection { .. }) => {
-				tracing::warn!("{error}; trying again in {} s", pause.as_secs());
+				tracing::warn!("{error}; trying again");
 			}
 			Err(error) => return Err(error),
 		}

@@ -56,7 +56,7 @@ impl Disk {
 #[derive(Clone, Debug)]
 enum Step {
 	Note(u8),
-	Advance(Key, Stage),
+	Advance(Key, Box<Stage>),
 	Reset(Key),
 	Remove(Key),
 }
@@ -76,7 +76,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 	let key = (0u8..2).prop_map(|attempt| Key { task: 7, attempt });
 	prop_oneof![
 		2 => (0u8..2).prop_map(Step::Note),
-		8 => (key.clone(), any_stage()).prop_map(|(key, stage)| Step::Advance(key, stage)),
+		8 => (key.clone(), any_stage()).prop_map(|(key, stage)| Step::Advance(key, Box::new(stage))),
 		1 => key.clone().prop_map(Step::Reset),
 		1 => key.prop_map(Step::Remove),
 	]
@@ -87,7 +87,7 @@ fn apply(journal: &Journal, step: &Step) -> Result<(), JournalError> {
 		Step::Note(attempt) => {
 			journal.note(Key { task: 7, attempt: *attempt }, 10, [2; 32], [4; 32]).map(drop)
 		}
-		Step::Advance(key, stage) => journal.advance(*key, *stage).map(drop),
+		Step::Advance(key, stage) => journal.advance(*key, **stage).map(drop),
 		Step::Reset(key) => journal.reset(*key),
 		Step::Remove(key) => journal.remove(*key),
 	}
