@@ -75,7 +75,7 @@ parameter_types! {
 }
 
 thread_local! {
-	static CAPABILITIES: RefCell<BTreeMap<WorkerId, Capability>> = RefCell::new(BTreeMap::new());
+	static CAPABILITIES: RefCell<BTreeMap<WorkerId, Capability>> = const { RefCell::new(BTreeMap::new()) };
 	static ONLINE: RefCell<Vec<WorkerId>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -27,7 +27,8 @@ fn submission_holds_the_highest_cost() {
 
 #[test]
 fn every_field_out_of_range_is_named() {
-	let cases: Vec<(Error<Test>, fn(&mut TaskSpec))> = vec![
+	type Case = (Error<Test>, fn(&mut TaskSpec));
+	let cases: Vec<Case> = vec![
 		(Error::ProgramSizeOutOfRange, |s| s.program.blob.size_bytes = 0),
 		(Error::ProgramSizeOutOfRange, |s| s.program.blob.size_bytes = PROGRAM_BYTES_MAX + 1),
 		(Error::InputSizeOutOfRange, |s| s.input.size_bytes = INPUT_BYTES_MAX + 1),
