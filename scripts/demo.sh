@@ -14,7 +14,7 @@ TAIL_LINES=15
 READY_LIMIT_SECONDS=180
 # Whose money is shown: submitter, providers, and the account of the protocol's share, which no key opens.
 NAMES=('Alice, submitter' 'Bob, provider' 'Charlie, provider' 'treasury')
-ACCOUNTS=(//Alice //Bob //Charlie "0x$(printf modlai/trsry | od -An -tx1 | tr -d ' \n')$(printf %040d 0)")
+ACCOUNTS=('--key //Alice' '--key //Bob' '--key //Charlie' "0x$(printf modlai/trsry | od -An -tx1 | tr -d ' \n')$(printf %040d 0)")
 
 usage() {
 	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
@@ -44,7 +44,7 @@ start() {
 until_true() {
 	local what=$1 deadline=$((SECONDS + READY_LIMIT_SECONDS)) pid
 	shift
-	until "$@" 2>/dev/null; do
+	until "$@" >/dev/null 2>&1; do
 		for pid in "${PIDS[@]}"; do
 			kill -0 "$pid" 2>/dev/null || die "process $pid ended by itself"
 		done
@@ -54,30 +54,21 @@ until_true() {
 	say "$what, $((SECONDS - NODE_START)) s after the node's start"
 }
 
-# Variables and not flags, so that a flag can say otherwise.
+# A flag can still say otherwise.
 dragon() {
 	DRAGON_URL=$URL DRAGON_KEY=//Alice DRAGON_DATA_DIR=$DATA/dragon "$BIN/dragon" "$@"
-}
-
-chain_answers() {
-	dragon worker list >/dev/null
 }
 
 workers_ready() {
 	[ "$(dragon worker list | grep -c ' online ')" = 2 ]
 }
 
-# What each account has free, in smallest units, in the array of this name.
+# What each account has free, in smallest units.
 read_balances() {
-	local -n balances=$1
-	local account whose
-	balances=()
-	for account in "${ACCOUNTS[@]}"; do
-		case $account in
-			0x*) whose=("$account") ;;
-			*) whose=(--key "$account") ;;
-		esac
-		balances+=("$(dragon --output json account balance "${whose[@]}" | sed -n 's/.*"free": "\([0-9]*\)".*/\1/p')")
+	local whose
+	for whose in "${ACCOUNTS[@]}"; do
+		# shellcheck disable=SC2086 # split on purpose: a flag and its value, or an address
+		dragon --output json account balance $whose | sed -n 's/.*"free": "\([0-9]*\)".*/\1/p'
 	done
 }
 
@@ -94,14 +85,14 @@ finish() {
 	trap - EXIT INT TERM
 	if [ "$status" = 0 ] && [ -n "$KEEP" ]; then
 		say "still running; look at it: https://polkadot.js.org/apps/?rpc=$URL#/explorer"
-		say "to stop it: kill ${PIDS[*]}; rm -r $DATA"
+		say "to stop it: kill -9 ${PIDS[*]}; rm -rf $DATA"
 		exit 0
 	fi
 	for pid in "${PIDS[@]}"; do
-		kill -9 "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
+		{ kill -9 "$pid" && wait "$pid"; } 2>/dev/null || true
 	done
-	if [ "$status" != 0 ]; then
+	# Who interrupts it knows why it ended.
+	if [ "$status" != 0 ] && [ "$status" != 130 ]; then
 		for file in "$DATA"/*.log; do
 			[ ! -e "$file" ] || { say "---- end of $(basename "$file")"; tail -n "$TAIL_LINES" "$file" >&2; }
 		done
@@ -134,7 +125,7 @@ URL=ws://127.0.0.1:$RPC_PORT
 NODE_START=$SECONDS
 start node "$BIN/aidragon-node" --dev --base-path "$DATA/node" --rpc-port "$RPC_PORT" \
 	--listen-addr "/ip4/127.0.0.1/tcp/$(free_port)" --no-prometheus --no-telemetry --no-mdns
-until_true "the chain answers" chain_answers
+until_true "the chain answers" dragon worker list
 for provider in Bob Charlie; do
 	start "worker-$provider" "$BIN/aidragon-worker" run --register-with "//$provider" --data-dir "$DATA/$provider" \
 		--url "$URL" --price-per-gfuel 0.01 --quic-port 0 --http-port 0
@@ -142,11 +133,11 @@ done
 say "the workers register, and prove what this machine can do; that takes a dozen blocks of 3 s"
 until_true "both workers are ready" workers_ready
 
-read_balances BEFORE
+mapfile -t BEFORE < <(read_balances)
 SUBMITTED=$SECONDS
 TASK=$(dragon task submit "$AIDRAGON_EXAMPLES_DIR/digits/task.toml" --yes --result "$DATA/result.json")
 SETTLED=$SECONDS
-read_balances AFTER
+mapfile -t AFTER < <(read_balances)
 
 echo "accuracy on images that the training did not see: $(sed -n 's/^"test_accuracy": \([0-9.]*\),$/\1/p' "$DATA/result.json")"
 echo

@@ -36,27 +36,24 @@ step_build() {
 	cargo build --workspace --locked
 }
 
+# All packages are always selected together, because a selection of its own would build dependencies with other features.
 step_test() {
-	cargo test --workspace --locked --exclude aidragon-e2e
+	cargo test --workspace --locked -- --skip scenario::
 }
 
 step_guests() {
 	cargo test --locked --manifest-path examples/digits/Cargo.toml --target-dir "${CARGO_TARGET_DIR%/*}/guests"
 }
 
-# In the same environment and directory as the build, so that build scripts, and with them the runtime, are not run again.
+# In the same directory as the build, so that the build scripts of dependencies serve again. The runtime's own is run anew
+# for clippy, under which it cannot compile a runtime and need not.
 step_clippy() {
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	SKIP_WASM_BUILD=1 cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 
 # The scenarios take turns: each computes challenges, and two cores are enough for one.
-# The whole workspace stays selected, because a selection of its own would build dependencies with other features.
 step_e2e() {
-	local scenario tests=()
-	for scenario in tests/e2e/tests/*.rs; do
-		tests+=(--test "$(basename "$scenario" .rs)")
-	done
-	cargo test --workspace --locked "${tests[@]}" -- --test-threads=1
+	cargo test --workspace --locked --test scenarios -- --test-threads=1 scenario::
 }
 
 elapsed() {

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec, vec::Vec};
 
 use frame_benchmarking::{
-	baseline::Pallet as BaselineBench, BenchmarkBatch, BenchmarkConfig, BenchmarkList, Benchmarking,
+	baseline::Pallet as BaselineBench, BenchmarkBatch, BenchmarkConfig, BenchmarkList,
 };
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 use frame_system_benchmarking::{
@@ -19,7 +19,6 @@ frame_benchmarking::define_benchmarks!(
 	[frame_system_extensions, SystemExtensionsBench::<Runtime>]
 	[pallet_timestamp, Timestamp]
 	[pallet_balances, Balances]
-	[pallet_transaction_payment, TransactionPayment]
 	[pallet_babe, Babe]
 	[pallet_grandpa, Grandpa]
 	[pallet_staking, Staking]

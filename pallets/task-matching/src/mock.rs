@@ -108,6 +108,8 @@ impl pallet_node_registry::Config for Test {
 	type ExitDelay = ConstU32<10>;
 	type MaxWorkersPerProvider = ConstU32<100>;
 	type WeightInfo = ();
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = ();
 }
 
 impl pallet_token_rewards::Config for Test {

@@ -1,8 +1,4 @@
-//! All scenarios, in one program. To run one: `cargo test -p aidragon-e2e digits`.
+//! All of it in one program. To run one scenario: `cargo test -p aidragon-e2e scenario::digits -- --nocapture`.
 
 mod dependencies;
-mod digits;
-mod dissent;
-mod hostile;
-mod recovery;
-mod validators;
+mod scenario;

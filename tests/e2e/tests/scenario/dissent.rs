@@ -64,14 +64,14 @@ async fn story(scene: Scene) -> Result<()> {
 		accounts.push(account(name)?.account_id());
 	}
 	let before = cast.ledger(&accounts).await?;
-	let tasks = [cast.submit(&three).await?, cast.submit(&three).await?, cast.submit(&one).await?];
-	let [lied, late, single] = tasks;
+	let (lied, late, single) =
+		tokio::try_join!(cast.submit(&three), cast.submit(&three), cast.submit(&one))?;
 	// The wait for this one's reveals is long, and goes on beside the rest.
 	let latecomer = cast.commit_to_a_lie(late).await?;
 	a_foreign_result(&cast, single).await?;
 	a_liar(&scene, &cast, lied).await?;
 	a_latecomer(&scene, &cast, late, &latecomer).await?;
-	check_payments(&cast, &tasks, &before, &accounts).await
+	check_payments(&cast, &[lied, late, single], &before, &accounts).await
 }
 
 struct Cast {

@@ -1,0 +1,7 @@
+//! Whole scenarios with real processes, each on a chain of its own. They take turns: `--test-threads=1`.
+
+mod digits;
+mod dissent;
+mod hostile;
+mod recovery;
+mod validators;
