@@ -20,7 +20,9 @@ fn main() {}
 #[cfg(feature = "std")]
 fn point_to_lock_file() {
 	const HINT: &str = "WASM_BUILD_WORKSPACE_HINT";
-	if std::env::var_os(HINT).is_none() {
-		std::env::set_var(HINT, concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+	// Read when it runs: another checkout with the same target directory may have compiled this.
+	let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from);
+	if let (None, Some(manifest)) = (std::env::var_os(HINT), manifest) {
+		std::env::set_var(HINT, manifest.join(".."));
 	}
 }

@@ -12,6 +12,21 @@ case $CARGO_TARGET_DIR in
 esac
 export CARGO_TARGET_DIR
 
+# To cargo, two checkouts are one where they share a target directory, and what the newer one built is up to date for the
+# older one, whatever its sources say. So what another checkout built of the project's own crates does not count.
+aidragon_claim_targets() {
+	local checkout marker=$CARGO_TARGET_DIR/.checkout target name
+	checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || return 0
+	[ "$(cat "$marker" 2>/dev/null)" != "$checkout" ] || return 0
+	for target in "$CARGO_TARGET_DIR" "${CARGO_TARGET_DIR%/*}"/{guests,benchmarks}; do
+		for name in aidragon digits pallet-{node-registry,resource-verification,task-matching,token-rewards}; do
+			rm -rf "$target"/{,*/}{debug,release}/.fingerprint/"$name"-*
+		done
+	done
+	mkdir -p "$CARGO_TARGET_DIR" && echo "$checkout" >"$marker"
+}
+aidragon_claim_targets
+
 # Where `build-examples.sh` puts the built task guests, each next to its task file and input.
 export AIDRAGON_EXAMPLES_DIR="${AIDRAGON_EXAMPLES_DIR:-${CARGO_TARGET_DIR%/*}/examples}"
 
