@@ -27,7 +27,8 @@ may_install_packages() {
 # ---- System packages ----------------------------------------------------------------------------------------------
 
 # Fills REQUIRED and OPTIONAL with the Debian names of the packages that are missing, each with a space before it. The
-# build stops without the first; without the second it is slower (ccache, OpenSSL's headers) or leaves out the C guests.
+# build stops without the first; without the second it is slower (ccache, OpenSSL's headers) or leaves out the C guests
+# or the test of polkadot.js.
 find_missing_packages() {
 	REQUIRED='' OPTIONAL=''
 	has cc || REQUIRED+=' gcc libc6-dev'
@@ -36,6 +37,7 @@ find_missing_packages() {
 	has pkg-config || REQUIRED+=' pkg-config'
 	has ccache || OPTIONAL+=' ccache'
 	if ! has pkg-config || ! pkg-config --exists openssl; then OPTIONAL+=' libssl-dev'; fi
+	has node || OPTIONAL+=' nodejs npm'
 	find_wasi_cc && return
 	has clang || OPTIONAL+=' clang'
 	has wasm-ld || OPTIONAL+=' lld'
@@ -78,7 +80,8 @@ install_packages() {
 	if [ -n "$REQUIRED" ]; then
 		die "these packages are missing:$REQUIRED$OPTIONAL" "$(how_to_install "$REQUIRED$OPTIONAL")"
 	elif [ -n "$OPTIONAL" ]; then
-		say "not installed:$OPTIONAL. The build works, but is slower or leaves out the C guests of examples/."
+		say "not installed:$OPTIONAL. The build works, but is slower or leaves out the C guests of" \
+			"examples/ or the test of polkadot.js."
 		say "$(how_to_install "$OPTIONAL")"
 	fi
 }
