@@ -4,6 +4,7 @@ mod fees;
 mod genesis;
 mod pallets;
 mod proxy;
+mod staking;
 
 use frame_support::genesis_builder_helper::{build_state, get_preset};
 use serde_json::Value;
