@@ -224,9 +224,10 @@ mod benchmarks {
 	fn retire_worker() -> Result<(), BenchmarkError> {
 		let (worker, _) = supplied_machine::<T>()?;
 		let provider = provider_of::<T>(worker)?;
-		let removable_at = Pallet::<T>::now().saturating_add(T::ExitDelay::get());
 		#[extrinsic_call]
 		_(RawOrigin::Signed(provider), worker);
+		// Not before the call: the block that it is measured in is not the one it was prepared in.
+		let removable_at = Pallet::<T>::now().saturating_add(T::ExitDelay::get());
 		assert_eq!(status::<T>(worker), Some(WorkerStatus::Retiring { removable_at }));
 		Ok(())
 	}
@@ -246,9 +247,9 @@ mod benchmarks {
 	#[benchmark]
 	fn exit_provider() -> Result<(), BenchmarkError> {
 		let provider = provider::<T>(0)?;
-		let withdrawable_at = Pallet::<T>::now().saturating_add(T::ExitDelay::get());
 		#[extrinsic_call]
 		_(RawOrigin::Signed(provider.clone()));
+		let withdrawable_at = Pallet::<T>::now().saturating_add(T::ExitDelay::get());
 		let leaving = Providers::<T>::get(&provider).and_then(|record| record.withdrawable_at);
 		assert_eq!(leaving, Some(withdrawable_at));
 		Ok(())
