@@ -1,12 +1,31 @@
 //! What the registry tells the matching: who may be given work, and how much of it is taken.
 
-use crate::{Config, Event, Obstacle, Pallet, Providers, WorkerByHotKey, Workers};
+use crate::{Config, Event, Pallet, Providers, WorkerByHotKey, Workers};
 use aidragon_primitives::{
 	interface::{Capabilities, CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
 	matching::bucket_of,
 	worker::{Candidate, Capability, Capacity, Worker, WorkerStatus, LIVENESS_BLOCKS},
 	BlockNumber, WorkerId,
 };
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use scale_info::TypeInfo;
+
+/// Why a machine gets no work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+pub enum Obstacle {
+	/// It is not registered.
+	NotRegistered,
+	/// It is draining or retiring.
+	NotActive,
+	/// It has not shown itself lately, or missed a deadline and stayed away.
+	NotLive,
+	/// It proved nothing, or its proof is too old.
+	NotProved,
+	/// Its provider's bond does not cover its machines.
+	NotBonded,
+	/// Running tasks hold all that it proved.
+	Full,
+}
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn is_live(worker: &Worker<T::AccountId>, now: BlockNumber) -> bool {

@@ -16,7 +16,7 @@ use frame_support::{
 	ensure,
 	traits::{fungible::MutateHold, tokens::Precision, Get},
 };
-use frame_system::RawOrigin;
+use frame_system::{ensure_signed, pallet_prelude::OriginFor};
 use sp_runtime::{traits::Zero, DispatchError, DispatchResult, SaturatedConversion};
 
 impl<T: Config> Pallet<T> {
@@ -31,18 +31,24 @@ impl<T: Config> Pallet<T> {
 
 	/// The machine whose hot key signed, for the checks that decide whether a call is free.
 	pub(crate) fn hot_worker_ref(
-		origin: &frame_system::pallet_prelude::OriginFor<T>,
+		origin: &OriginFor<T>,
 	) -> Option<(WorkerId, Worker<T::AccountId>)> {
-		match origin.clone().into() {
-			Ok(RawOrigin::Signed(who)) => Self::hot_worker(&who),
-			_ => None,
-		}
+		ensure_signed(origin.clone()).ok().and_then(|who| Self::hot_worker(&who))
 	}
 
 	/// Half the aimed-for distance is enough: a daemon that sends early should not pay for it.
 	pub(crate) fn heartbeat_is_due(worker: &Worker<T::AccountId>) -> bool {
 		let earliest = |seen: BlockNumber| seen.saturating_add(HEARTBEAT_BLOCKS / 2);
 		worker.last_seen.is_none_or(|seen| Self::now() >= earliest(seen))
+	}
+
+	/// Whatever a machine signed, it is there.
+	fn note_sign_of_life(id: WorkerId, worker: &mut Worker<T::AccountId>) {
+		let now = Self::now();
+		if !Self::is_live(worker, now) {
+			Self::deposit_event(Event::WorkerOnline { worker: id });
+		}
+		worker.last_seen = Some(now);
 	}
 
 	fn own_worker(
@@ -185,8 +191,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_address(&address)?;
 		worker.encryption_key = encryption_key;
 		worker.address = address;
-		// It signed, so it is there.
-		worker.last_seen = Some(Self::now());
+		Self::note_sign_of_life(id, &mut worker);
 		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::EndpointUpdated { worker: id });
@@ -195,13 +200,9 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_heartbeat(hot_key: T::AccountId) -> DispatchResult {
 		let (id, mut worker) = Self::hot_worker(&hot_key).ok_or(Error::<T>::NotAHotKey)?;
-		let was_live = Self::is_live(&worker, Self::now());
-		worker.last_seen = Some(Self::now());
+		Self::note_sign_of_life(id, &mut worker);
 		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);
-		if !was_live {
-			Self::deposit_event(Event::WorkerOnline { worker: id });
-		}
 		Ok(())
 	}
 
@@ -218,7 +219,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(worker.status != status, Error::<T>::StatusUnchanged);
 		worker.status = status;
 		if is_hot_key {
-			worker.last_seen = Some(Self::now());
+			Self::note_sign_of_life(id, &mut worker);
 		}
 		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);

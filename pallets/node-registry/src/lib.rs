@@ -42,6 +42,7 @@ pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::{register_machine, BenchmarkHelper};
+pub use directory::Obstacle;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
@@ -459,31 +460,4 @@ pub mod pallet {
 			Self::find_obstacle(worker, Self::now())
 		}
 	}
-}
-
-/// Why a machine gets no work.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	PartialEq,
-	Eq,
-	codec::Encode,
-	codec::Decode,
-	codec::DecodeWithMemTracking,
-	scale_info::TypeInfo,
-)]
-pub enum Obstacle {
-	/// It is not registered.
-	NotRegistered,
-	/// It is draining or retiring.
-	NotActive,
-	/// It has not shown itself lately, or missed a deadline and stayed away.
-	NotLive,
-	/// It proved nothing, or its proof is too old.
-	NotProved,
-	/// Its provider's bond does not cover its machines.
-	NotBonded,
-	/// Running tasks hold all that it proved.
-	Full,
 }

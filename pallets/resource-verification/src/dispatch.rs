@@ -12,7 +12,10 @@ use aidragon_primitives::{
 	Hash32, WorkerId,
 };
 use frame_support::ensure;
-use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use frame_system::{
+	ensure_signed,
+	pallet_prelude::{BlockNumberFor, OriginFor},
+};
 use sp_runtime::{traits::Zero, DispatchResult};
 
 /// A machine whose openings are due, with all that checking them takes.
@@ -26,13 +29,8 @@ pub(crate) struct Due {
 
 impl<T: Config> Pallet<T> {
 	/// The signer, for the checks that decide whether a call is free.
-	pub(crate) fn signer(
-		origin: &frame_system::pallet_prelude::OriginFor<T>,
-	) -> Option<T::AccountId> {
-		match origin.clone().into() {
-			Ok(RawOrigin::Signed(who)) => Some(who),
-			_ => None,
-		}
+	pub(crate) fn signer(origin: &OriginFor<T>) -> Option<T::AccountId> {
+		ensure_signed(origin.clone()).ok()
 	}
 
 	pub(crate) fn seed_of(worker: WorkerId, challenge: &Challenge) -> Option<Hash32> {

@@ -21,6 +21,17 @@ use frame_system::RawOrigin;
 use sp_core::{crypto::KeyTypeId, sr25519::Public};
 use sp_runtime::traits::Zero;
 
+/// What benchmarks need of the rest of the market.
+pub trait BenchmarkHelper<AccountId> {
+	/// Registers machine `index`, of a provider of its own, that signs with `hot_key`, asks 1 DRGN per Gfuel and may
+	/// be given work.
+	fn add_machine(index: u32, hot_key: AccountId) -> WorkerId;
+	/// Gives the account enough for any task of the benchmarks.
+	fn endow(who: &AccountId);
+	/// Makes the beacon of `block` the newest.
+	fn set_beacon(block: BlockNumber);
+}
+
 const KEYS: KeyTypeId = KeyTypeId(*b"aibm");
 
 /// A machine with the key that it signs with.

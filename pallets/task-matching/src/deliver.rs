@@ -11,8 +11,8 @@ use aidragon_primitives::{
 use codec::Encode;
 use frame_support::{ensure, traits::Get};
 use frame_system::{
+	ensure_signed,
 	pallet_prelude::{BlockNumberFor, OriginFor},
-	RawOrigin,
 };
 use sp_runtime::{traits::Zero, DispatchResult};
 
@@ -26,10 +26,7 @@ pub(crate) struct Held<T: Config> {
 impl<T: Config> Pallet<T> {
 	/// The signer, for the checks that decide whether a call is free.
 	pub(crate) fn signer(origin: &OriginFor<T>) -> Option<T::AccountId> {
-		match origin.clone().into() {
-			Ok(RawOrigin::Signed(who)) => Some(who),
-			_ => None,
-		}
+		ensure_signed(origin.clone()).ok()
 	}
 
 	fn held(hot_key: &T::AccountId, id: TaskId) -> Result<Held<T>, Error<T>> {

@@ -41,21 +41,11 @@ pub mod supply;
 mod tests;
 pub mod weights;
 
+#[cfg(feature = "runtime-benchmarks")]
+pub use benchmarking::BenchmarkHelper;
 pub use explain::SupplyReport;
 pub use pallet::*;
 pub use weights::WeightInfo;
-
-/// What benchmarks need of the rest of the market.
-#[cfg(feature = "runtime-benchmarks")]
-pub trait BenchmarkHelper<AccountId> {
-	/// Registers machine `index`, of a provider of its own, that signs with `hot_key`, asks 1 DRGN per Gfuel and may
-	/// be given work.
-	fn add_machine(index: u32, hot_key: AccountId) -> aidragon_primitives::WorkerId;
-	/// Gives the account enough for any task of the benchmarks.
-	fn endow(who: &AccountId);
-	/// Makes the beacon of `block` the newest.
-	fn set_beacon(block: aidragon_primitives::BlockNumber);
-}
 
 #[frame_support::pallet]
 pub mod pallet {

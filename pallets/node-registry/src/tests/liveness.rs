@@ -1,11 +1,13 @@
 //! Signs of life.
 
-use crate::{mock::*, Event, Workers};
+use crate::{mock::*, Call, Event, Workers};
 use aidragon_primitives::{
 	interface::{Conduct, WorkerDirectory},
 	worker::{Capacity, LIVENESS_BLOCKS},
+	BlockNumber,
 };
 use frame_support::assert_ok;
+use sp_runtime::traits::Dispatchable;
 
 fn heartbeat() {
 	assert_ok!(NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key(10))));
@@ -38,6 +40,36 @@ fn heartbeat_is_silent_when_machine_is_live() {
 		heartbeat();
 		assert_eq!(online_events(), 1);
 		assert_eq!(Workers::<Test>::get(0).and_then(|worker| worker.last_seen), Some(41));
+	});
+}
+
+#[test]
+fn whatever_a_hot_key_signs_is_a_sign_of_life() {
+	build_and_execute(|| {
+		machine_exists();
+		let machine = || RuntimeOrigin::signed(hot_key(10));
+		let calls: [(BlockNumber, RuntimeCall); 3] = [
+			(1, Call::update_endpoint { encryption_key: [9; 32], address: address(1) }.into()),
+			(50, Call::drain { worker: 0 }.into()),
+			(100, Call::resume { worker: 0 }.into()),
+		];
+		for (online, (block, call)) in calls.into_iter().enumerate() {
+			go_to(block);
+			assert_eq!(online_events(), online);
+			assert_ok!(call.dispatch(machine()));
+			assert_eq!(online_events(), online + 1);
+			assert_eq!(Workers::<Test>::get(0).and_then(|worker| worker.last_seen), Some(block));
+		}
+	});
+}
+
+#[test]
+fn a_provider_speaks_for_itself_only() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		assert_ok!(NodeRegistry::drain(RuntimeOrigin::signed(PROVIDER), worker));
+		assert_eq!(online_events(), 0);
+		assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.last_seen), Some(None));
 	});
 }
 
