@@ -60,3 +60,16 @@ find_guest_rust() {
 		return 1
 	fi
 }
+
+# Builds the runtime with its benchmarks, and the tool that runs them; the array BENCHER is the command. They have
+# directories of their own, because neither feature set may displace what the other commands built.
+build_bencher() {
+	local target=${CARGO_TARGET_DIR%/*} wasm
+	CARGO_TARGET_DIR=$target/bencher cargo build --manifest-path "$ROOT/tools/bencher/Cargo.toml" --locked
+	CARGO_TARGET_DIR=$target/benchmarks cargo build --locked -p aidragon-runtime --features runtime-benchmarks
+	wasm=$target/benchmarks/debug/wbuild/aidragon-runtime/aidragon_runtime
+	if [ -f "$wasm.compact.compressed.wasm" ]; then wasm=$wasm.compact.compressed.wasm; else wasm=$wasm.wasm; fi
+	# shellcheck disable=SC2034
+	BENCHER=("$target/bencher/debug/aidragon-bencher" --runtime "$wasm" --genesis-builder=runtime
+		--genesis-builder-preset=development)
+}

@@ -8,7 +8,7 @@ use aidragon_primitives::{
 	attestation::Attestation,
 	challenge::{Commitment, Openings},
 	task::{DeclineReason, TaskSpec},
-	worker::TransportAddress,
+	worker::{Capacity, TransportAddress},
 	Balance, EraIndex, Hash32, TaskId, WorkerId,
 };
 use codec::{Compact, Encode};
@@ -75,13 +75,14 @@ impl subxt::transactions::Payload for Call {
 }
 
 /// Pallet, call and number of arguments of every call in this module, which the chain must offer.
-pub(crate) const REQUIRED: [(&str, &str, usize); 23] = [
+pub(crate) const REQUIRED: [(&str, &str, usize); 24] = [
 	("Balances", "transfer_keep_alive", 2),
 	("NodeRegistry", "register_provider", 1),
 	("NodeRegistry", "increase_bond", 1),
 	("NodeRegistry", "register_worker", 1),
 	("NodeRegistry", "update_price", 2),
 	("NodeRegistry", "update_endpoint", 2),
+	("NodeRegistry", "update_capacity", 1),
 	("NodeRegistry", "heartbeat", 0),
 	("NodeRegistry", "drain", 1),
 	("NodeRegistry", "resume", 1),
@@ -130,6 +131,11 @@ pub fn update_price(worker: WorkerId, price_per_gfuel: Balance) -> Call {
 /// Announces where the signing machine can be reached.
 pub fn update_endpoint(encryption_key: &[u8; 32], address: &TransportAddress) -> Call {
 	Call::new("NodeRegistry", "update_endpoint", (encryption_key, address))
+}
+
+/// Says what the signing machine has from now on.
+pub fn update_capacity(claimed: &Capacity) -> Call {
+	Call::new("NodeRegistry", "update_capacity", claimed)
 }
 
 /// The signing machine's sign of life.

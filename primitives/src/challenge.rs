@@ -6,36 +6,33 @@
 //! skipped round from making the rest trivial. A machine runs as many rounds as it can until the deadline,
 //! commits their number and a Merkle root over all states, and only then learns which elements to open.
 //!
+//! A machine chooses `n` by what it can keep: at the same work, twice the `n` takes half the memory.
+//!
 //! Properties, each with a test:
 //! * **Completeness**: every opening of an honest run verifies.
-//! * **Soundness**: an opening of a wrong element, of another place or under another root is refused.
+//! * **Soundness**: an opening of a wrong element, of another place or under another root is refused; a run
+//!   of which a part `f` was not computed is caught with probability `1 − (1 − f)^q` by `q` openings.
 //! * **Cost**: checking one opening is one column of PRF and one dot product, whatever the number of rounds.
 
 mod opening;
 mod prf;
 mod prover;
+mod size;
 
 pub use opening::{positions, verify, Opening, OpeningError, Openings, Position};
-pub use prover::Prover;
+pub use prover::{Kernel, NextRows, Portable, Prover};
+pub use size::MatrixSize;
 
 use crate::{BlockNumber, Hash32, SLOT_DURATION_MS};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Rows and columns of the matrices.
-pub const MATRIX_SIZE: usize = 512;
-/// Elements in one Merkle leaf.
-pub const LEAF_BYTES: usize = 64;
-/// Leaves in one row.
-pub const LEAVES_PER_ROW: usize = MATRIX_SIZE / LEAF_BYTES;
-/// Levels between a leaf and the root of its row.
-pub const ROW_HEIGHT: u32 = LEAVES_PER_ROW.trailing_zeros();
-/// Levels between a row and the root of its state.
-pub const ROWS_HEIGHT: u32 = MATRIX_SIZE.trailing_zeros();
-/// Most rounds that count: a prover keeps every state, 256 KiB each.
+/// Most rounds that count. It bounds the length of a path.
 pub const ROUNDS_MAX: u32 = 2_048;
-/// Elements that are opened on chain.
-pub const OPENINGS: u32 = 16;
+/// Most elements that are opened on chain; fewer where their rows are long.
+pub const OPENINGS_MAX: u32 = 16;
+/// Most bytes that the openings of one challenge take.
+pub const OPENINGS_BYTES_MAX: u32 = 64 << 10;
 
 /// Blocks that a machine computes: from the block that makes the seed known to the commitment.
 pub const WINDOW_BLOCKS: u32 = 4;
@@ -45,6 +42,9 @@ pub const ANSWER_BLOCKS: u32 = 10;
 pub const VALIDITY_BLOCKS: u32 = 1_200;
 /// Fewest blocks between two requests of one machine, which bounds what it can ask of the chain for free.
 pub const REQUEST_INTERVAL_BLOCKS: u32 = 20;
+/// Fewest blocks from a request to the next where the machine committed and did not pass: failed or unanswered. More
+/// than [`VALIDITY_BLOCKS`] over the fewest openings, so that trying with less work than claimed never pays.
+pub const LOST_INTERVAL_BLOCKS: u32 = 240;
 
 /// What a machine commits to at the end of its window.
 #[derive(
@@ -60,6 +60,8 @@ pub const REQUEST_INTERVAL_BLOCKS: u32 = 20;
 	TypeInfo,
 )]
 pub struct Commitment {
+	/// Rows and columns of the matrices.
+	pub size: MatrixSize,
 	/// Rounds that were run.
 	pub rounds: u32,
 	/// Merkle root over the roots of the states 1 to `rounds`.
@@ -111,7 +113,7 @@ pub enum Stage {
 	},
 	/// The openings were checked, and hold.
 	Passed,
-	/// An opening was wrong. A new challenge can be requested after the interval.
+	/// An opening was wrong. A new challenge can be requested after the longer interval.
 	Failed,
 }
 
@@ -141,13 +143,11 @@ impl Challenge {
 
 	/// Whether the machine may request a new challenge at block `now`.
 	pub fn is_over_at(&self, now: BlockNumber) -> bool {
-		let interval_over = now >= self.requested_at.saturating_add(REQUEST_INTERVAL_BLOCKS);
-		let deadline = match self.stage {
-			Stage::Requested => self.commit_deadline(),
-			Stage::Committed { .. } => self.answer_deadline().unwrap_or(self.requested_at),
-			Stage::Passed | Stage::Failed => self.requested_at,
+		let interval = match self.stage {
+			Stage::Requested | Stage::Passed => REQUEST_INTERVAL_BLOCKS,
+			Stage::Committed { .. } | Stage::Failed => LOST_INTERVAL_BLOCKS,
 		};
-		interval_over && now > deadline
+		now >= self.requested_at.saturating_add(interval)
 	}
 }
 
@@ -156,12 +156,14 @@ pub fn rounds_height(rounds: u32) -> u32 {
 	rounds.max(1).next_power_of_two().trailing_zeros()
 }
 
-/// Throughput in million int8 operations per second of a run over `window_blocks` of the chain's time.
-/// A multiplication and an addition count as two operations.
-pub fn throughput_mops(rounds: u32, window_blocks: u32) -> u32 {
-	let operations = u64::from(rounds) * 2 * (MATRIX_SIZE as u64).pow(3);
-	let window_ms = u64::from(window_blocks).saturating_mul(SLOT_DURATION_MS).max(1);
-	u32::try_from(operations / window_ms / 1_000).unwrap_or(u32::MAX)
+impl Commitment {
+	/// Throughput in million int8 operations per second that the run stands for, over `window_blocks` of the
+	/// chain's time. A multiplication and an addition count as two operations.
+	pub fn throughput_mops(&self, window_blocks: u32) -> u32 {
+		let operations = u64::from(self.rounds).saturating_mul(self.size.round_operations());
+		let window_ms = u64::from(window_blocks).saturating_mul(SLOT_DURATION_MS).max(1);
+		u32::try_from(operations / window_ms / 1_000).unwrap_or(u32::MAX)
+	}
 }
 
 #[cfg(test)]

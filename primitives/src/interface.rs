@@ -21,6 +21,13 @@ pub trait Capabilities {
 	fn forget(worker: WorkerId);
 }
 
+/// The bonds behind machines.
+pub trait Bonds {
+	/// Takes up to `amount` of the bond behind `worker`, for a statement that the chain saw to be false, and gives what
+	/// was taken. Bad luck is no such statement.
+	fn slash(worker: WorkerId, amount: Balance) -> Balance;
+}
+
 /// Where machines and their owners are looked up.
 pub trait WorkerDirectory<AccountId> {
 	/// The machine that signs with `hot_key`.

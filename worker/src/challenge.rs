@@ -5,10 +5,14 @@
 //! wrong opening costs the machine its capability, and a later block could draw others.
 
 mod compute;
+mod extent;
 mod pace;
+mod trial;
 
 pub use compute::{open_all, start, Limits, Run};
+pub use extent::Extent;
 pub use pace::Pace;
+pub use trial::{try_out, Trial};
 
 use aidragon_primitives::{
 	challenge::{Challenge, Commitment, Stage, VALIDITY_BLOCKS, WINDOW_BLOCKS},
@@ -80,8 +84,8 @@ pub enum Step {
 	Recompute {
 		/// The seed.
 		seed: Hash32,
-		/// Rounds to run.
-		rounds: u32,
+		/// What the machine is bound to.
+		commitment: Commitment,
 	},
 	/// Send the commitment.
 	Commit(Commitment),
@@ -157,7 +161,7 @@ fn answer(sight: &Sight, commitment: &Commitment, local: &Local) -> Step {
 		return Step::Wait;
 	}
 	match local {
-		Local::Idle => Step::Recompute { seed, rounds: commitment.rounds },
+		Local::Idle => Step::Recompute { seed, commitment: *commitment },
 		Local::Done { seed: own, commitment: done } if *own == seed && done == commitment => {
 			match sight.final_openings_beacon {
 				Some(beacon) => Step::Open { commitment: *commitment, beacon },

@@ -1,6 +1,7 @@
 //! The command line. Results go to standard output, everything else to standard error.
 
 use crate::{
+	challenge::try_out,
 	config::{template, Config, Layer},
 	daemon::{self, server_address, RunOptions},
 	doctor, lifecycle,
@@ -12,6 +13,7 @@ use aidragon_client::{
 	chain::{Chain, View},
 	keys::{AccountId, WorkerKeys},
 };
+use aidragon_primitives::challenge::MatrixSize;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -20,6 +22,7 @@ use std::{
 	fs,
 	io::{self, IsTerminal, Write},
 	process::ExitCode,
+	time::Duration,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -69,6 +72,21 @@ enum Command {
 	},
 	/// Check everything that the machine needs; exits with 1 where something fails.
 	Doctor {
+		/// The form of the answer.
+		#[arg(long, value_enum, default_value_t)]
+		output: Output,
+	},
+	/// Find out what a challenge would prove of this machine; needs no node.
+	Benchmark {
+		/// For how long to compute; a challenge takes about nine seconds.
+		#[arg(long, value_name = "SECONDS", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=600))]
+		seconds: u16,
+		/// Threads that compute; all vCPUs that are sold if not given.
+		#[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+		threads: Option<u16>,
+		/// Rows of the matrices; what a challenge would take if not given.
+		#[arg(long, value_parser = parse_size)]
+		rows: Option<MatrixSize>,
 		/// The form of the answer.
 		#[arg(long, value_enum, default_value_t)]
 		output: Output,
@@ -151,6 +169,14 @@ async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow
 			print(output, &report)?;
 			return Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
 		}
+		Command::Benchmark { seconds, threads, rows, output } => {
+			let threads = threads.unwrap_or(config.capacity.vcpus);
+			let (memory_mib, time) =
+				(config.capacity.memory_mib / 2, Duration::from_secs(seconds.into()));
+			let trial =
+				tokio::task::spawn_blocking(move || try_out(threads, memory_mib, rows, time));
+			print(output, &trial.await?)?;
+		}
 		Command::Drain => lifecycle::drain(&config).await?,
 		Command::Resume => lifecycle::resume(&config).await?,
 		Command::Retire { provider_key, yes } => {
@@ -158,6 +184,11 @@ async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow
 		}
 	}
 	Ok(ExitCode::SUCCESS)
+}
+
+fn parse_size(rows: &str) -> Result<MatrixSize, String> {
+	let named = MatrixSize::ALL.into_iter().find(|size| size.rows().to_string() == rows);
+	named.ok_or_else(|| "must be 512, 1024, 2048, 4096 or 8192".into())
 }
 
 /// Creates what is missing of keys and settings, and gives the hot key's account.

@@ -191,11 +191,15 @@ impl Daemon {
 		let worker = best.worker.as_ref()?;
 		let is_elsewhere =
 			worker.address != self.address || worker.encryption_key != self.encryption_key;
+		// What running tasks hold cannot be withdrawn; it will be, once they are over.
+		let sold = &self.config.capacity;
+		let is_resized = worker.claimed != *sold && sold.holds(&worker.reserved);
 		upkeep(&upkeep::Sight {
 			best_number: best.number,
 			status: worker.status,
 			last_seen: worker.last_seen,
 			is_elsewhere,
+			is_resized,
 			shutting_down: self.shutting_down,
 			self_drained: self.self_drained,
 		})
@@ -247,6 +251,7 @@ impl Daemon {
 			Request::Drain => calls::drain(id),
 			Request::Resume => calls::resume(id),
 			Request::Announce => calls::update_endpoint(&self.encryption_key, &self.address),
+			Request::Claim => calls::update_capacity(&self.config.capacity),
 			Request::Heartbeat => calls::heartbeat(),
 		})
 	}

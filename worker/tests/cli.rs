@@ -49,6 +49,23 @@ fn status_without_keys_needs_no_node() {
 }
 
 #[test]
+fn benchmark_says_what_a_challenge_would_prove() {
+	let directory = tempfile::tempdir().unwrap();
+	let arguments =
+		["benchmark", "--seconds", "1", "--threads", "1", "--rows", "512", "--output", "json"];
+	let output = worker(directory.path(), &arguments);
+	assert!(output.status.success(), "{}", text(&output.stderr));
+	let trial: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+	assert_eq!(trial["rows"], 512);
+	assert!(trial["rounds"].as_u64().unwrap() > 0);
+	let mops = trial["throughput_mops"].as_f64().unwrap();
+	assert_eq!(trial["vcpus_proved"].as_f64().unwrap(), (mops / 200.0).floor().min(65_535.0));
+	let wrong = worker(directory.path(), &["benchmark", "--rows", "500"]);
+	assert_eq!(wrong.status.code(), Some(2));
+	assert!(text(&wrong.stderr).contains("512, 1024, 2048, 4096 or 8192"));
+}
+
+#[test]
 fn doctor_names_what_fails_and_exits_with_1() {
 	let directory = tempfile::tempdir().unwrap();
 	let output = worker(directory.path(), &["doctor"]);

@@ -192,6 +192,16 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn update_capacity() -> Result<(), BenchmarkError> {
+		let (worker, hot_key) = supplied_machine::<T>()?;
+		let claimed = Capacity { vcpus: 1, memory_mib: 1_024 };
+		#[extrinsic_call]
+		_(RawOrigin::Signed(hot_key), claimed);
+		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.claimed), Some(claimed));
+		Ok(())
+	}
+
+	#[benchmark]
 	fn heartbeat() -> Result<(), BenchmarkError> {
 		let (worker, hot_key) = silent_machine::<T>(0)?;
 		#[extrinsic_call]

@@ -1,13 +1,18 @@
 //! What the registry tells the matching: who may be given work, and how much of it is taken.
 
-use crate::{Config, Event, Pallet, Providers, WorkerByHotKey, Workers};
+use crate::{Config, Event, HoldReason, Pallet, Providers, WorkerByHotKey, Workers};
 use aidragon_primitives::{
-	interface::{Capabilities, CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
+	interface::{Bonds, Capabilities, CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
 	matching::bucket_of,
 	worker::{Candidate, Capability, Capacity, Worker, WorkerStatus, LIVENESS_BLOCKS},
-	BlockNumber, WorkerId,
+	Balance, BlockNumber, WorkerId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode};
+use frame_support::traits::{
+	fungible::MutateHold,
+	tokens::{Fortitude, Precision, Restriction},
+	Get,
+};
 use scale_info::TypeInfo;
 
 /// Why a machine gets no work.
@@ -68,6 +73,31 @@ impl<T: Config> Pallet<T> {
 			free,
 			throughput_mops: capability.throughput_mops,
 		})
+	}
+}
+
+impl<T: Config> Bonds for Pallet<T> {
+	fn slash(id: WorkerId, amount: Balance) -> Balance {
+		let Some(provider) = Workers::<T>::get(id).map(|worker| worker.provider) else {
+			return 0;
+		};
+		let slashed = Providers::<T>::mutate_extant(&provider, |record| {
+			let moved = T::Currency::transfer_on_hold(
+				&HoldReason::ProviderBond.into(),
+				&provider,
+				&T::Treasury::get(),
+				amount.min(record.bond),
+				Precision::BestEffort,
+				Restriction::Free,
+				Fortitude::Force,
+			);
+			let moved = moved.unwrap_or_default();
+			record.bond = record.bond.saturating_sub(moved);
+			moved
+		});
+		Self::deposit_event(Event::BondSlashed { worker: id, provider, amount: slashed });
+		T::Supply::supply_changed(id);
+		slashed
 	}
 }
 

@@ -29,11 +29,16 @@ impl<T: Config> Pallet<T> {
 		Workers::<T>::get(id).map(|worker| (id, worker))
 	}
 
-	/// The machine whose hot key signed, for the checks that decide whether a call is free.
+	/// The signer, for the checks that decide whether a call is free.
+	pub(crate) fn signer(origin: &OriginFor<T>) -> Option<T::AccountId> {
+		ensure_signed(origin.clone()).ok()
+	}
+
+	/// The machine whose hot key signed.
 	pub(crate) fn hot_worker_ref(
 		origin: &OriginFor<T>,
 	) -> Option<(WorkerId, Worker<T::AccountId>)> {
-		ensure_signed(origin.clone()).ok().and_then(|who| Self::hot_worker(&who))
+		Self::signer(origin).and_then(|who| Self::hot_worker(&who))
 	}
 
 	/// Half the aimed-for distance is enough: a daemon that sends early should not pay for it.
@@ -136,11 +141,10 @@ impl<T: Config> Pallet<T> {
 		provider: &T::AccountId,
 		registration: &Registration<T::AccountId>,
 	) -> DispatchResult {
-		let claimed = &registration.claimed;
 		ensure!(registration.hot_key != *provider, Error::<T>::HotKeyIsProvider);
 		ensure!(!WorkerByHotKey::<T>::contains_key(&registration.hot_key), Error::<T>::HotKeyInUse);
 		ensure!(!registration.price_per_gfuel.is_zero(), Error::<T>::PriceIsZero);
-		ensure!(claimed.vcpus > 0 && claimed.memory_mib > 0, Error::<T>::NothingClaimed);
+		ensure!(Self::is_something(&registration.claimed), Error::<T>::NothingClaimed);
 		Self::check_address(&registration.address)?;
 		ensure!(Self::consents(provider, registration), Error::<T>::BadConsent);
 		Ok(())
@@ -196,6 +200,30 @@ impl<T: Config> Pallet<T> {
 		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::EndpointUpdated { worker: id });
 		Ok(())
+	}
+
+	pub(crate) fn check_capacity(
+		hot_key: &T::AccountId,
+		claimed: &Capacity,
+	) -> Result<(WorkerId, Worker<T::AccountId>), Error<T>> {
+		let (id, worker) = Self::hot_worker(hot_key).ok_or(Error::<T>::NotAHotKey)?;
+		ensure!(Self::is_something(claimed), Error::<T>::NothingClaimed);
+		ensure!(claimed.holds(&worker.reserved), Error::<T>::CapacityReserved);
+		Ok((id, worker))
+	}
+
+	pub(crate) fn do_update_capacity(hot_key: T::AccountId, claimed: Capacity) -> DispatchResult {
+		let (id, mut worker) = Self::check_capacity(&hot_key, &claimed)?;
+		worker.claimed = claimed;
+		Self::note_sign_of_life(id, &mut worker);
+		Workers::<T>::insert(id, worker);
+		T::Supply::supply_changed(id);
+		Self::deposit_event(Event::CapacityUpdated { worker: id, claimed });
+		Ok(())
+	}
+
+	fn is_something(claimed: &Capacity) -> bool {
+		claimed.vcpus > 0 && claimed.memory_mib > 0
 	}
 
 	pub(crate) fn do_heartbeat(hot_key: T::AccountId) -> DispatchResult {

@@ -37,6 +37,7 @@ impl<T: Config> Pallet<T> {
 				worker.running > 0 || worker.reserved == Default::default(),
 				"capacity is reserved without a task"
 			);
+			ensure!(worker.claimed.holds(&worker.reserved), "more is reserved than there is");
 			ensure!(Providers::<T>::contains_key(&worker.provider), "a machine has no provider");
 			let count = counts.entry(worker.provider).or_default();
 			*count = count.saturating_add(1);

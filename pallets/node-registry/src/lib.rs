@@ -51,7 +51,7 @@ pub mod pallet {
 	use crate::weights::WeightInfo;
 	use aidragon_primitives::{
 		interface::{Capabilities, SupplyListener},
-		worker::{Provider, Registration, TransportAddress, Worker, WorkerStatus},
+		worker::{Capacity, Provider, Registration, TransportAddress, Worker, WorkerStatus},
 		Balance, BlockNumber, WorkerId,
 	};
 	use frame_support::{
@@ -72,6 +72,8 @@ pub mod pallet {
 			+ MutateHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 		/// The runtime's hold reasons.
 		type RuntimeHoldReason: From<HoldReason>;
+		/// Who gets what is slashed.
+		type Treasury: Get<Self::AccountId>;
 		/// What machines proved.
 		type Capabilities: Capabilities;
 		/// Who keeps the index of machines that may be given work.
@@ -155,6 +157,13 @@ pub mod pallet {
 			/// The machine.
 			worker: WorkerId,
 		},
+		/// A machine claims to have something else.
+		CapacityUpdated {
+			/// The machine.
+			worker: WorkerId,
+			/// What it claims from now on.
+			claimed: Capacity,
+		},
 		/// A machine showed itself after it had been taken for gone.
 		WorkerOnline {
 			/// The machine.
@@ -176,6 +185,15 @@ pub mod pallet {
 		DeadlineMissed {
 			/// The machine.
 			worker: WorkerId,
+		},
+		/// A machine made a statement that the chain saw to be false, and its provider lost of its bond.
+		BondSlashed {
+			/// The machine.
+			worker: WorkerId,
+			/// Its provider.
+			provider: T::AccountId,
+			/// What went to the treasury.
+			amount: Balance,
 		},
 		/// A provider asked to leave.
 		ExitRequested {
@@ -238,6 +256,8 @@ pub mod pallet {
 		WorkersRemain,
 		/// The provider did not ask to leave. Call `exit_provider` first.
 		NotLeaving,
+		/// Running tasks hold more than that. Drain the machine, and lower the claim once they are over.
+		CapacityReserved,
 		/// A counter reached its end.
 		Overflow,
 	}
@@ -443,6 +463,25 @@ pub mod pallet {
 		pub fn withdraw_bond(origin: OriginFor<T>) -> DispatchResult {
 			let provider = ensure_signed(origin)?;
 			Self::do_withdraw_bond(provider)
+		}
+
+		/// Adds resources to what the caller's machine claims, or withdraws some. Free where something changes and the
+		/// last sign of life is old enough. Only what the machine proves is ever sold; running tasks keep what they hold.
+		///
+		/// ## Dispatch Origin
+		/// Signed by a machine's hot key.
+		/// ## Errors
+		/// `NotAHotKey`, `NothingClaimed`, `CapacityReserved`.
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::update_capacity())]
+		#[pallet::feeless_if(|origin: &OriginFor<T>, claimed: &Capacity| -> bool {
+			Pallet::<T>::signer(origin).and_then(|who| Pallet::<T>::check_capacity(&who, claimed).ok()).is_some_and(
+				|(_, worker)| worker.claimed != *claimed && Pallet::<T>::heartbeat_is_due(&worker)
+			)
+		})]
+		pub fn update_capacity(origin: OriginFor<T>, claimed: Capacity) -> DispatchResult {
+			let hot_key = ensure_signed(origin)?;
+			Self::do_update_capacity(hot_key, claimed)
 		}
 	}
 

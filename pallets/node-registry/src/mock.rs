@@ -63,6 +63,8 @@ pub(crate) const STRANGER: AccountId32 = AccountId32::new([4; 32]);
 pub(crate) const CLAIMED: Capacity = Capacity { vcpus: 4, memory_mib: 8_192 };
 
 parameter_types! {
+	/// Who gets what is slashed.
+	pub const Treasury: AccountId32 = AccountId32::new([99; 32]);
 	pub static BondPerWorker: Balance = BOND;
 	/// What machines proved.
 	pub static Proved: BTreeMap<WorkerId, Capability> = BTreeMap::new();
@@ -110,6 +112,7 @@ impl SupplyListener for Listener {
 impl pallet_node_registry::Config for Test {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
+	type Treasury = Treasury;
 	type Capabilities = ProvedTable;
 	type Supply = Listener;
 	type BondPerWorker = BondPerWorker;

@@ -2,6 +2,7 @@
 
 mod bonds;
 mod candidates;
+mod capacity;
 mod feeless;
 mod invariants;
 mod leaving;
@@ -10,4 +11,5 @@ mod offers;
 mod origins;
 mod registration;
 mod reservations;
+mod slashing;
 mod status;

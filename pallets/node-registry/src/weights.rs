@@ -21,6 +21,8 @@ pub trait WeightInfo {
 	fn update_price() -> Weight;
 	/// Weight of `update_endpoint`.
 	fn update_endpoint() -> Weight;
+	/// Weight of `update_capacity`.
+	fn update_capacity() -> Weight;
 	/// Weight of `heartbeat`.
 	fn heartbeat() -> Weight;
 	/// Weight of `drain`.
@@ -46,8 +48,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn register_provider() -> Weight {
-		// Measured 97 bytes; at least 108_651 ns.
-		Weight::from_parts(184_032_000, 3586)
+		// Measured 97 bytes; at least 110_654 ns.
+		Weight::from_parts(146_036_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -56,8 +58,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn increase_bond() -> Weight {
-		// Measured 230 bytes; at least 114_339 ns.
-		Weight::from_parts(190_182_000, 3586)
+		// Measured 230 bytes; at least 115_982 ns.
+		Weight::from_parts(169_581_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -74,16 +76,16 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `NodeRegistry::Workers` (r:0 w:1)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
 	fn register_worker() -> Weight {
-		// Measured 191 bytes; at least 116_713 ns.
-		Weight::from_parts(194_898_000, 3593)
+		// Measured 191 bytes; at least 126_367 ns.
+		Weight::from_parts(225_634_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
 	fn update_price() -> Weight {
-		// Measured 605 bytes; at least 35_753 ns.
-		Weight::from_parts(65_287_000, 3942)
+		// Measured 605 bytes; at least 32_348 ns.
+		Weight::from_parts(43_214_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -104,10 +106,32 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn update_endpoint() -> Weight {
-		// Measured 821 bytes; at least 105_446 ns.
-		Weight::from_parts(186_576_000, 3942)
+		// Measured 821 bytes; at least 99_187 ns.
+		Weight::from_parts(112_587_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(5))
+	}
+	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
+	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:0)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:1 w:2)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
+	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplySlots` (r:1 w:3)
+	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	fn update_capacity() -> Weight {
+		// Measured 1153 bytes; at least 126_868 ns.
+		Weight::from_parts(140_348_000, 5966)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
@@ -126,8 +150,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn heartbeat() -> Weight {
-		// Measured 821 bytes; at least 92_838 ns.
-		Weight::from_parts(117_004_000, 3942)
+		// Measured 821 bytes; at least 89_092 ns.
+		Weight::from_parts(99_938_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -140,8 +164,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:1 w:2)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn drain() -> Weight {
-		// Measured 836 bytes; at least 90_293 ns.
-		Weight::from_parts(108_200_000, 3942)
+		// Measured 836 bytes; at least 83_163 ns.
+		Weight::from_parts(98_536_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
@@ -160,8 +184,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn resume() -> Weight {
-		// Measured 759 bytes; at least 79_878 ns.
-		Weight::from_parts(117_884_000, 3942)
+		// Measured 759 bytes; at least 80_059 ns.
+		Weight::from_parts(89_202_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -174,8 +198,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:1 w:2)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn retire_worker() -> Weight {
-		// Measured 836 bytes; at least 89_603 ns.
-		Weight::from_parts(106_918_000, 3942)
+		// Measured 836 bytes; at least 80_419 ns.
+		Weight::from_parts(99_787_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
@@ -190,18 +214,18 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `ResourceVerification::Capabilities` (r:0 w:1)
 	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Challenges` (r:0 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(57), added: 2532, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
 	fn remove_worker() -> Weight {
-		// Measured 886 bytes; at least 90_594 ns.
-		Weight::from_parts(145_005_000, 3942)
+		// Measured 886 bytes; at least 80_499 ns.
+		Weight::from_parts(95_932_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
 	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
 	fn exit_provider() -> Weight {
-		// Measured 137 bytes; at least 26_329 ns.
-		Weight::from_parts(47_140_000, 3538)
+		// Measured 137 bytes; at least 26_209 ns.
+		Weight::from_parts(33_399_000, 3538)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -210,8 +234,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn withdraw_bond() -> Weight {
-		// Measured 234 bytes; at least 96_442 ns.
-		Weight::from_parts(162_801_000, 3586)
+		// Measured 234 bytes; at least 98_295 ns.
+		Weight::from_parts(105_046_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -220,62 +244,67 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn register_provider() -> Weight {
-		Weight::from_parts(184_032_000, 3586)
+		Weight::from_parts(146_036_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn increase_bond() -> Weight {
-		Weight::from_parts(190_182_000, 3586)
+		Weight::from_parts(169_581_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn register_worker() -> Weight {
-		Weight::from_parts(194_898_000, 3593)
+		Weight::from_parts(225_634_000, 3593)
 			.saturating_add(ParityDbWeight::get().reads(5))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn update_price() -> Weight {
-		Weight::from_parts(65_287_000, 3942)
+		Weight::from_parts(43_214_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn update_endpoint() -> Weight {
-		Weight::from_parts(186_576_000, 3942)
+		Weight::from_parts(112_587_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(7))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
+	fn update_capacity() -> Weight {
+		Weight::from_parts(140_348_000, 5966)
+			.saturating_add(ParityDbWeight::get().reads(9))
+			.saturating_add(ParityDbWeight::get().writes(9))
+	}
 	fn heartbeat() -> Weight {
-		Weight::from_parts(117_004_000, 3942)
+		Weight::from_parts(99_938_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(7))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn drain() -> Weight {
-		Weight::from_parts(108_200_000, 3942)
+		Weight::from_parts(98_536_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(6))
 	}
 	fn resume() -> Weight {
-		Weight::from_parts(117_884_000, 3942)
+		Weight::from_parts(89_202_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn retire_worker() -> Weight {
-		Weight::from_parts(106_918_000, 3942)
+		Weight::from_parts(99_787_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(6))
 	}
 	fn remove_worker() -> Weight {
-		Weight::from_parts(145_005_000, 3942)
+		Weight::from_parts(95_932_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn exit_provider() -> Weight {
-		Weight::from_parts(47_140_000, 3538)
+		Weight::from_parts(33_399_000, 3538)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn withdraw_bond() -> Weight {
-		Weight::from_parts(162_801_000, 3586)
+		Weight::from_parts(105_046_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}

@@ -1,13 +1,16 @@
 //! Benchmarks of the calls and of the beacon, in the state that costs them most.
 
-use crate::{Beacons, Call, Capabilities, Challenges, Config, LatestBeacon, Pallet};
+use crate::{
+	dispatch::Host, Beacons, Call, Capabilities, Challenges, Config, LatestBeacon, Pallet,
+};
 use aidragon_primitives::{
 	challenge::{
-		positions, verify, Challenge, Commitment, Opening, OpeningError, Openings, Position, Stage,
-		LEAF_BYTES, LEAVES_PER_ROW, MATRIX_SIZE, OPENINGS, ROUNDS_MAX, ROWS_HEIGHT, ROW_HEIGHT,
+		positions, verify, Challenge, Commitment, MatrixSize, Opening, OpeningError, Openings,
+		Position, Stage, OPENINGS_MAX, ROUNDS_MAX,
 	},
-	interface::WorkerDirectory,
-	merkle::{leaf_hash, root_from_path, MerkleTree},
+	interface::{SupplyListener, WorkerDirectory},
+	merkle::{leaf_hash, root_from_path, subtree_root, MerklePath, MerkleTree, LEAF_BYTES},
+	worker::Capability,
 	BlockNumber, Hash32, WorkerId,
 };
 use alloc::{vec, vec::Vec};
@@ -39,28 +42,35 @@ fn machine<T: Config>() -> Result<(T::AccountId, WorkerId), BenchmarkError> {
 	Ok((hot_key, worker))
 }
 
+/// The size at which the openings of a challenge take most hashing: they are as many as at any, and longest of those.
+const WORST_SIZE: MatrixSize = MatrixSize::N2048;
+
 /// A run of the most rounds, so with the longest paths, that holds wherever it is opened though
 /// nobody computed it: every state is zero but for the elements at `positions`.
 struct ThinRun {
+	size: MatrixSize,
 	positions: Vec<Position>,
 	elements: Vec<u8>,
-	zero_state: MerkleTree,
+	/// Of a state of zeros: the hash of a leaf, of two leaves, and so on up to its root.
+	zero_hashes: Vec<Hash32>,
 }
 
 impl ThinRun {
 	/// A beacon that draws elements of rounds that do not touch each other, and the run for them.
-	fn new(seed: &Hash32) -> Result<(Hash32, Self), BenchmarkError> {
+	fn new(seed: &Hash32, size: MatrixSize) -> Result<(Hash32, Self), BenchmarkError> {
+		let longest = Commitment { size, rounds: ROUNDS_MAX, root: [0; 32] };
 		let (beacon, positions) = (0..=u8::MAX)
 			.map(|n| [n; 32])
-			.map(|beacon| {
-				(beacon, positions(&beacon, &Commitment { rounds: ROUNDS_MAX, root: [0; 32] }))
-			})
+			.map(|beacon| (beacon, positions(&beacon, &longest)))
 			.find(|(_, positions)| Self::are_apart(positions))
 			.ok_or("one of so many beacons draws rounds that are apart")?;
-		let zero_leaf = leaf_hash(&[0; LEAF_BYTES]);
-		let zero_state = MerkleTree::new(vec![zero_leaf; MATRIX_SIZE * LEAVES_PER_ROW]);
+		let mut zero_hashes = vec![leaf_hash(&[0; LEAF_BYTES])];
+		for _ in 0..size.rows_height() + size.row_height() {
+			let below = *zero_hashes.last().ok_or("there is the leaf")?;
+			zero_hashes.push(subtree_root::<Host>(vec![below; 2]).ok_or("two is a power of two")?);
+		}
 		let elements = vec![0; positions.len()];
-		let mut run = Self { positions, elements, zero_state };
+		let mut run = Self { size, positions, elements, zero_hashes };
 		run.find_elements(seed)?;
 		Ok((beacon, run))
 	}
@@ -79,7 +89,7 @@ impl ThinRun {
 			let (commitment, openings) = self.answer()?;
 			let mut is_right = true;
 			for (index, opening) in openings.iter().enumerate() {
-				match verify(seed, &commitment, &self.positions[index], opening) {
+				match verify::<Host>(seed, &commitment, &self.positions[index], opening) {
 					Ok(()) => {}
 					Err(OpeningError::Element) => {
 						is_right = false;
@@ -95,40 +105,47 @@ impl ThinRun {
 		Err("one of 256 bytes is right".into())
 	}
 
-	fn leaf(&self, index: usize) -> (Vec<u8>, usize) {
+	fn leaf(&self, index: usize) -> ([u8; LEAF_BYTES], usize) {
 		let (row, column) = (self.positions[index].row, self.positions[index].column);
-		let mut leaf = vec![0; LEAF_BYTES];
+		let mut leaf = [0; LEAF_BYTES];
 		leaf[row as usize % LEAF_BYTES] = self.elements[index];
-		(leaf, column as usize * LEAVES_PER_ROW + row as usize / LEAF_BYTES)
+		(leaf, column as usize * self.size.leaves_per_row() + row as usize / LEAF_BYTES)
+	}
+
+	/// From a node of a state of zeros up to the state's root.
+	fn zero_path(&self, height: u32) -> MerklePath {
+		let levels = self.zero_hashes.len() - 1;
+		MerklePath(self.zero_hashes[height as usize..levels].to_vec())
 	}
 
 	/// What the machine commits to, and all openings.
 	fn answer(&self) -> Result<(Commitment, Openings), BenchmarkError> {
-		let mut roots = vec![self.zero_state.root(); ROUNDS_MAX as usize];
+		let zero_root = *self.zero_hashes.last().ok_or("there is the root")?;
+		let mut roots = vec![zero_root; ROUNDS_MAX as usize];
 		for (index, position) in self.positions.iter().enumerate() {
 			let (leaf, at) = self.leaf(index);
-			let path = self.zero_state.path(0, at);
-			let root = root_from_path(leaf_hash(&leaf), at as u64, ROWS_HEIGHT + ROW_HEIGHT, &path);
+			let depth = self.size.rows_height() + self.size.row_height();
+			let root =
+				root_from_path::<Host>(leaf_hash(&leaf), at as u64, depth, &self.zero_path(0));
 			roots[position.round as usize] = root.ok_or("the leaf lies in the state")?;
 		}
 		let rounds = MerkleTree::new(roots);
 		let openings: Vec<_> =
 			(0..self.positions.len()).map(|index| self.open(index, &rounds)).collect();
-		let commitment = Commitment { rounds: ROUNDS_MAX, root: rounds.root() };
+		let commitment = Commitment { size: self.size, rounds: ROUNDS_MAX, root: rounds.root() };
 		let openings = Openings::try_from(openings).map_err(|_| "as many as are drawn")?;
 		Ok((commitment, openings))
 	}
 
 	fn open(&self, index: usize, rounds: &MerkleTree) -> Opening {
-		let Position { round, row, .. } = self.positions[index];
-		let (leaf_after, at) = self.leaf(index);
+		let round = self.positions[index].round as usize;
 		Opening {
-			row_before: vec![0; MATRIX_SIZE],
-			row_path: self.zero_state.path(ROW_HEIGHT as usize, row as usize),
-			before_path: rounds.path(0, round as usize - 1),
-			leaf_after,
-			leaf_path: self.zero_state.path(0, at),
-			after_path: rounds.path(0, round as usize),
+			row_before: vec![0; self.size.rows()],
+			row_path: self.zero_path(self.size.row_height()),
+			before_path: rounds.path(0, round - 1),
+			leaf_after: self.leaf(index).0.to_vec(),
+			leaf_path: self.zero_path(0),
+			after_path: rounds.path(0, round),
 		}
 	}
 }
@@ -170,8 +187,11 @@ mod benchmarks {
 		let (hot_key, worker) = machine::<T>()?;
 		let challenge = Challenge { requested_at: NOW - 5, stage: Stage::Requested };
 		Challenges::<T>::insert(worker, challenge);
+		let valid_until = BlockNumber::MAX;
+		let proved = Capability { throughput_mops: 1, proved_at: 1, valid_until };
+		Capabilities::<T>::insert(worker, proved);
 		Beacons::<T>::insert(challenge.seed_block(), [1; 32]);
-		let commitment = Commitment { rounds: ROUNDS_MAX, root: [2; 32] };
+		let commitment = Commitment { size: WORST_SIZE, rounds: ROUNDS_MAX, root: [2; 32] };
 		#[extrinsic_call]
 		_(RawOrigin::Signed(hot_key), commitment);
 		let stage = Stage::Committed { commitment, committed_at: NOW };
@@ -179,7 +199,7 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// All openings of the longest run, all right: nothing is left out.
+	/// All openings of the longest run, of which the last is false: all are checked, and the bond is slashed.
 	#[benchmark]
 	fn submit_openings() -> Result<(), BenchmarkError> {
 		go_to::<T>(NOW);
@@ -187,16 +207,58 @@ mod benchmarks {
 		let requested = Challenge { requested_at: NOW - 10, stage: Stage::Requested };
 		Beacons::<T>::insert(requested.seed_block(), [1; 32]);
 		let seed = Pallet::<T>::seed_of(worker, &requested).ok_or("the seed is drawn")?;
-		let (beacon, run) = ThinRun::new(&seed)?;
+		let (beacon, mut run) = ThinRun::new(&seed, WORST_SIZE)?;
+		let last = run.elements.last_mut().ok_or("elements are drawn")?;
+		*last = last.wrapping_add(1);
 		let (commitment, openings) = run.answer()?;
-		assert_eq!(openings.len(), OPENINGS as usize);
+		assert_eq!(openings.len(), OPENINGS_MAX as usize);
 		let stage = Stage::Committed { commitment, committed_at: NOW - 4 };
 		Challenges::<T>::insert(worker, Challenge { stage, ..requested });
+		let valid_until = BlockNumber::MAX;
+		let proved = Capability { throughput_mops: 10_000, proved_at: 1, valid_until };
+		Capabilities::<T>::insert(worker, proved);
+		// It stands in the supply, from which it is taken.
+		T::Supply::supply_changed(worker);
 		Beacons::<T>::insert(NOW - 3, beacon);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(hot_key), openings);
-		assert!(Capabilities::<T>::contains_key(worker));
+		assert_eq!(
+			Challenges::<T>::get(worker).map(|challenge| challenge.stage),
+			Some(Stage::Failed)
+		);
 		Ok(())
+	}
+
+	/// One opening by itself, for matrices of each size: what `scripts/measure.sh proof` shows.
+	#[benchmark(extra)]
+	fn verify_opening(s: Linear<0, 4>) -> Result<(), BenchmarkError> {
+		let seed = [1; 32];
+		let (_, run) = ThinRun::new(&seed, MatrixSize::ALL[s as usize])?;
+		let (commitment, openings) = run.answer()?;
+		let verified;
+		#[block]
+		{
+			verified = aidragon_primitives::challenge::verify::<Host>(
+				&seed,
+				&commitment,
+				&run.positions[0],
+				&openings[0],
+			);
+		}
+		assert_eq!(verified, Ok(()));
+		Ok(())
+	}
+
+	/// The control of [`verify_opening`]: hashing one row of each size, and nothing else.
+	#[benchmark(extra)]
+	fn hash_row(s: Linear<0, 4>) {
+		let row = vec![1u8; MatrixSize::ALL[s as usize].rows()];
+		let hash;
+		#[block]
+		{
+			hash = sp_io::hashing::blake2_256(&row);
+		}
+		assert_ne!(hash, [0; 32]);
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);

@@ -4,19 +4,29 @@ use crate::{Beacons, Capabilities, Challenges, Config, Error, Event, Pallet};
 use aidragon_primitives::{
 	beacon::challenge_seed,
 	challenge::{
-		positions, throughput_mops, verify, Challenge, Commitment, Openings, Stage, ROUNDS_MAX,
+		positions, verify, Challenge, Commitment, OpeningError, Openings, Stage, ROUNDS_MAX,
 		VALIDITY_BLOCKS, WINDOW_BLOCKS,
 	},
-	interface::{self, SupplyListener, WorkerDirectory},
+	interface::{self, Bonds, SupplyListener, WorkerDirectory},
+	merkle::Hasher,
 	worker::Capability,
 	Hash32, WorkerId,
 };
-use frame_support::ensure;
+use frame_support::{ensure, traits::Get};
 use frame_system::{
 	ensure_signed,
 	pallet_prelude::{BlockNumberFor, OriginFor},
 };
 use sp_runtime::{traits::Zero, DispatchResult};
+
+/// Hashes are computed by the node, not by the runtime.
+pub(crate) struct Host;
+
+impl Hasher for Host {
+	fn hash(bytes: &[u8]) -> Hash32 {
+		sp_io::hashing::blake2_256(bytes)
+	}
+}
 
 /// A machine whose openings are due, with all that checking them takes.
 pub(crate) struct Due {
@@ -88,6 +98,10 @@ impl<T: Config> Pallet<T> {
 		challenge.stage = Stage::Committed { commitment, committed_at: Self::now() };
 		let answer_deadline = challenge.answer_deadline().unwrap_or_default();
 		Challenges::<T>::insert(worker, challenge);
+		// What was proved before is at stake: a machine that does not answer keeps nothing.
+		Capabilities::<T>::mutate_extant(worker, |capability| {
+			capability.valid_until = capability.valid_until.min(answer_deadline);
+		});
 		let rounds = commitment.rounds;
 		Self::deposit_event(Event::ChallengeCommitted { worker, rounds, answer_deadline });
 		Ok(())
@@ -116,12 +130,13 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_submit_openings(hot_key: T::AccountId, openings: Openings) -> DispatchResult {
 		let due = Self::check_openings(&hot_key, &openings)?;
 		let positions = positions(&due.beacon, &due.commitment);
-		let wrong = positions.iter().zip(&openings).position(|(position, opening)| {
-			verify(&due.seed, &due.commitment, position, opening).is_err()
-		});
-		match wrong {
+		let check = |(position, opening)| {
+			verify::<Host>(&due.seed, &due.commitment, position, opening).err()
+		};
+		let wrong = (0u32..).zip(positions.iter().zip(&openings).map(check));
+		match wrong.filter_map(|(index, error)| Some((index, error?))).next() {
 			None => Self::pass(&due),
-			Some(opening) => Self::fail(&due, opening as u32),
+			Some((opening, error)) => Self::fail(&due, opening, error),
 		}
 		T::Supply::supply_changed(due.worker);
 		Ok(())
@@ -130,7 +145,7 @@ impl<T: Config> Pallet<T> {
 	fn pass(due: &Due) {
 		let now = Self::now();
 		let capability = Capability {
-			throughput_mops: throughput_mops(due.commitment.rounds, WINDOW_BLOCKS),
+			throughput_mops: due.commitment.throughput_mops(WINDOW_BLOCKS),
 			proved_at: now,
 			valid_until: now.saturating_add(VALIDITY_BLOCKS),
 		};
@@ -139,10 +154,15 @@ impl<T: Config> Pallet<T> {
 		Self::deposit_event(Event::ChallengePassed { worker: due.worker, capability });
 	}
 
-	fn fail(due: &Due, opening: u32) {
+	fn fail(due: &Due, opening: u32, error: OpeningError) {
+		// Only this one shows by itself that the committed run was not computed.
+		let slashed = match error {
+			OpeningError::Element => T::Bonds::slash(due.worker, T::FalseOpeningSlash::get()),
+			_ => 0,
+		};
 		Capabilities::<T>::remove(due.worker);
 		Challenges::<T>::insert(due.worker, Challenge { stage: Stage::Failed, ..due.challenge });
-		Self::deposit_event(Event::ChallengeFailed { worker: due.worker, opening });
+		Self::deposit_event(Event::ChallengeFailed { worker: due.worker, opening, slashed });
 	}
 }
 

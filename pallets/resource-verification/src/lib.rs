@@ -14,6 +14,9 @@
 //! ## Properties
 //!
 //! * **P4** A capability exists only after all openings of a challenge verified, and ends by itself.
+//! * **P7** An opening that leads to the committed root and holds a wrong element costs of the bond.
+//! * **P8** An opening that is missing, malformed or of another run proves nothing, and costs nothing but the
+//!   challenge.
 //! * **P6** A request, a commitment and an answer cost the same whatever the number of machines.
 //! * **P9** Only a machine's own hot key takes part in its challenge.
 //!
@@ -49,9 +52,9 @@ pub mod pallet {
 	use crate::weights::WeightInfo;
 	use aidragon_primitives::{
 		challenge::{Challenge, Commitment, Openings},
-		interface::{SupplyListener, WorkerDirectory},
+		interface::{Bonds, SupplyListener, WorkerDirectory},
 		worker::Capability,
-		BlockNumber, Hash32, WorkerId,
+		Balance, BlockNumber, Hash32, WorkerId,
 	};
 	use frame_support::pallet_prelude::*;
 	use frame_system::pallet_prelude::*;
@@ -69,6 +72,11 @@ pub mod pallet {
 		type Directory: WorkerDirectory<Self::AccountId>;
 		/// Who keeps the index of machines that may be given work.
 		type Supply: SupplyListener;
+		/// The bonds behind machines.
+		type Bonds: Bonds;
+		/// What a provider loses of its bond for an opening that proves itself false, in smallest units.
+		#[pallet::constant]
+		type FalseOpeningSlash: Get<Balance>;
 		/// Blocks whose beacon is kept.
 		#[pallet::constant]
 		type BeaconHistory: Get<BlockNumber>;
@@ -128,6 +136,8 @@ pub mod pallet {
 			worker: WorkerId,
 			/// The first wrong opening, counted from 0.
 			opening: u32,
+			/// What its provider lost: nothing where the opening is only useless, and does not prove itself false.
+			slashed: Balance,
 		},
 	}
 
@@ -196,6 +206,8 @@ pub mod pallet {
 		}
 
 		/// Binds the caller's machine to a run of its challenge. Free where it makes progress.
+		///
+		/// From here on what the machine proved before counts only until the openings are due.
 		///
 		/// ## Dispatch Origin
 		/// Signed by a machine's hot key.

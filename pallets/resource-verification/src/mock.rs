@@ -2,14 +2,17 @@
 
 use crate as pallet_resource_verification;
 use aidragon_primitives::{
-	challenge::{positions, Challenge, Commitment, Opening, Openings, Position, Prover, Stage},
-	interface::{CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
+	challenge::{
+		positions, Challenge, Commitment, MatrixSize, Opening, Openings, Portable, Position,
+		Prover, Stage,
+	},
+	interface::{Bonds, CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
 	worker::{Candidate, Capacity},
-	BlockNumber, Hash32, WorkerId,
+	Balance, BlockNumber, Hash32, WorkerId,
 };
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
-	traits::{ConstU32, Hooks},
+	traits::{ConstU128, ConstU32, Hooks},
 };
 use sp_runtime::BuildStorage;
 use std::{
@@ -59,6 +62,8 @@ parameter_types! {
 	pub static ParentVrf: Option<Hash32> = Some([5; 32]);
 	/// The machines that the supply was told about, in that order.
 	pub static Heard: Vec<WorkerId> = Vec::new();
+	/// Whose bond was slashed, and by how much.
+	pub static Slashed: Vec<(WorkerId, Balance)> = Vec::new();
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -98,10 +103,22 @@ impl SupplyListener for Listener {
 	}
 }
 
+/// Fills [`Slashed`].
+pub struct Slashes;
+
+impl Bonds for Slashes {
+	fn slash(worker: WorkerId, amount: Balance) -> Balance {
+		Slashed::mutate(|slashed| slashed.push((worker, amount)));
+		amount
+	}
+}
+
 impl pallet_resource_verification::Config for Test {
 	type ParentVrf = ParentVrf;
 	type Directory = HotKeys;
 	type Supply = Listener;
+	type Bonds = Slashes;
+	type FalseOpeningSlash = ConstU128<50>;
 	type BeaconHistory = ConstU32<HISTORY>;
 	type WeightInfo = ();
 	#[cfg(feature = "runtime-benchmarks")]
@@ -123,6 +140,7 @@ impl pallet_resource_verification::BenchmarkHelper<u64> for HotKeys {
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	ParentVrf::set(Some([5; 32]));
 	Heard::set(Vec::new());
+	Slashed::set(Vec::new());
 	let storage = frame_system::GenesisConfig::<Test>::default()
 		.build_storage()
 		.expect("an empty genesis builds");
@@ -164,8 +182,8 @@ pub(crate) fn honest_run() -> Prover {
 	let seed = ResourceVerification::challenge_seed(WORKER).expect("the seed is drawn");
 	let mut runs = RUNS.get_or_init(Mutex::default).lock().expect("no test panics in here");
 	let run = runs.entry(seed).or_insert_with(|| {
-		let mut prover = Prover::new(seed);
-		(0..ROUNDS).for_each(|_| prover.run_round());
+		let mut prover = Prover::new(seed, MatrixSize::N512);
+		while prover.rounds() < ROUNDS && prover.run_round(&Portable) {}
 		prover
 	});
 	run.clone()

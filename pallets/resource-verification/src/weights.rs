@@ -32,85 +32,91 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `ResourceVerification::Beacons` (r:0 w:2)
 	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn extend_beacon() -> Weight {
-		// Measured 366 bytes; at least 23_805 ns.
-		Weight::from_parts(41_701_000, 1521)
+		// Measured 366 bytes; at least 23_185 ns.
+		Weight::from_parts(25_107_000, 1521)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(57), added: 2532, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
 	fn request_challenge() -> Weight {
-		// Measured 258 bytes; at least 41_752 ns.
-		Weight::from_parts(81_691_000, 3522)
+		// Measured 258 bytes; at least 40_430 ns.
+		Weight::from_parts(46_879_000, 3523)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(57), added: 2532, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Beacons` (r:1 w:0)
 	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
 	fn commit_challenge() -> Weight {
-		// Measured 376 bytes; at least 58_056 ns.
-		Weight::from_parts(113_088_000, 3522)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(1))
+		// Measured 420 bytes; at least 63_294 ns.
+		Weight::from_parts(73_229_000, 3523)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(57), added: 2532, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Beacons` (r:2 w:0)
 	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:0)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:1 w:0)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
 	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	// Storage: `System::Account` (r:1 w:1)
+	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplySlots` (r:1 w:1)
+	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	// Storage: `ResourceVerification::Capabilities` (r:0 w:1)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
-	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn submit_openings() -> Weight {
-		// Measured 997 bytes; at least 1_431_009 ns.
-		Weight::from_parts(1_606_288_000, 6028)
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().writes(6))
+		// Measured 1375 bytes; at least 1_205_565 ns.
+		Weight::from_parts(1_813_045_000, 6028)
+			.saturating_add(T::DbWeight::get().reads(14))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 }
 
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn extend_beacon() -> Weight {
-		Weight::from_parts(41_701_000, 1521)
+		Weight::from_parts(25_107_000, 1521)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn request_challenge() -> Weight {
-		Weight::from_parts(81_691_000, 3522)
+		Weight::from_parts(46_879_000, 3523)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn commit_challenge() -> Weight {
-		Weight::from_parts(113_088_000, 3522)
-			.saturating_add(ParityDbWeight::get().reads(4))
-			.saturating_add(ParityDbWeight::get().writes(1))
+		Weight::from_parts(73_229_000, 3523)
+			.saturating_add(ParityDbWeight::get().reads(5))
+			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn submit_openings() -> Weight {
-		Weight::from_parts(1_606_288_000, 6028)
-			.saturating_add(ParityDbWeight::get().reads(10))
-			.saturating_add(ParityDbWeight::get().writes(6))
+		Weight::from_parts(1_813_045_000, 6028)
+			.saturating_add(ParityDbWeight::get().reads(14))
+			.saturating_add(ParityDbWeight::get().writes(9))
 	}
 }

@@ -102,6 +102,7 @@ impl interface::Capabilities for TestCapabilities {
 impl pallet_node_registry::Config for Test {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
+	type Treasury = TreasuryAccount;
 	type Capabilities = TestCapabilities;
 	type Supply = TaskMatching;
 	type BondPerWorker = ConstU128<{ 100 * DRGN }>;

@@ -2,12 +2,11 @@
 
 use super::{
 	prf::{mix, Matrix, MatrixKey},
-	rounds_height, Commitment, LEAF_BYTES, LEAVES_PER_ROW, MATRIX_SIZE, OPENINGS, ROWS_HEIGHT,
-	ROW_HEIGHT,
+	rounds_height, Commitment, OPENINGS_MAX,
 };
 use crate::{
 	beacon::SeedStream,
-	merkle::{leaf_hash, root_from_path, subtree_root, MerklePath},
+	merkle::{root_from_path, subtree_root, Hasher, MerklePath, LEAF_BYTES},
 	Hash32,
 };
 use alloc::vec::Vec;
@@ -45,7 +44,7 @@ pub struct Opening {
 }
 
 /// The openings of one challenge.
-pub type Openings = BoundedVec<Opening, ConstU32<OPENINGS>>;
+pub type Openings = BoundedVec<Opening, ConstU32<OPENINGS_MAX>>;
 
 /// Why an opening was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,65 +67,70 @@ pub fn positions(beacon: &Hash32, commitment: &Commitment) -> Vec<Position> {
 		return Vec::new();
 	}
 	let mut stream = SeedStream::new(*beacon);
-	let size = MATRIX_SIZE as u32;
+	let size = commitment.size.rows() as u32;
 	let draw = |_| Position {
 		round: stream.below(commitment.rounds),
 		row: stream.below(size),
 		column: stream.below(size),
 	};
-	(0..OPENINGS).map(draw).collect()
+	(0..commitment.size.openings()).map(draw).collect()
 }
 
 /// Checks one opening against the commitment.
-pub fn verify(
+pub fn verify<H: Hasher>(
 	seed: &Hash32,
 	commitment: &Commitment,
 	position: &Position,
 	opening: &Opening,
 ) -> Result<(), OpeningError> {
-	let row = row_before(seed, commitment, position, opening)?;
-	let expected = expected_element(seed, position, &row);
-	if opening.leaf_after.len() != LEAF_BYTES {
-		return Err(OpeningError::Malformed);
-	}
+	let row = row_before::<H>(seed, commitment, position, opening)?;
+	let size = commitment.size;
+	let expected = expected_element(seed, commitment, position, &row);
+	let leaf: &[u8; LEAF_BYTES] =
+		opening.leaf_after.as_slice().try_into().map_err(|_| OpeningError::Malformed)?;
 	let row_index = position.row as usize;
 	let leaf_index =
-		u64::from(position.column) * LEAVES_PER_ROW as u64 + (row_index / LEAF_BYTES) as u64;
-	let depth = ROWS_HEIGHT + ROW_HEIGHT;
-	let state =
-		root_from_path(leaf_hash(&opening.leaf_after), leaf_index, depth, &opening.leaf_path)
-			.ok_or(OpeningError::StateAfter)?;
+		u64::from(position.column) * size.leaves_per_row() as u64 + (row_index / LEAF_BYTES) as u64;
+	let depth = size.rows_height() + size.row_height();
+	let state = root_from_path::<H>(H::hash(leaf), leaf_index, depth, &opening.leaf_path)
+		.ok_or(OpeningError::StateAfter)?;
 	let height = rounds_height(commitment.rounds);
-	if root_from_path(state, u64::from(position.round), height, &opening.after_path)
+	if root_from_path::<H>(state, u64::from(position.round), height, &opening.after_path)
 		!= Some(commitment.root)
 	{
 		return Err(OpeningError::StateAfter);
 	}
-	match opening.leaf_after.get(row_index % LEAF_BYTES) {
-		Some(found) if *found == expected as u8 => Ok(()),
-		_ => Err(OpeningError::Element),
+	match leaf[row_index % LEAF_BYTES] == expected as u8 {
+		true => Ok(()),
+		false => Err(OpeningError::Element),
 	}
 }
 
-fn row_before(
+fn row_before<H: Hasher>(
 	seed: &Hash32,
 	commitment: &Commitment,
 	position: &Position,
 	opening: &Opening,
 ) -> Result<Vec<i8>, OpeningError> {
+	let size = commitment.size;
 	let Some(state_index) = position.round.checked_sub(1) else {
-		let initial = MatrixKey::new(seed, Matrix::InitialState);
-		return Ok(initial.row(position.row as usize).to_vec());
+		let initial = MatrixKey::new(seed, size, Matrix::InitialState);
+		return Ok(initial.line(size, position.row as usize));
 	};
-	if opening.row_before.len() != MATRIX_SIZE {
+	if opening.row_before.len() != size.rows() {
 		return Err(OpeningError::Malformed);
 	}
-	let leaves = opening.row_before.chunks_exact(LEAF_BYTES).map(leaf_hash).collect();
-	let row_root = subtree_root(leaves).ok_or(OpeningError::Malformed)?;
-	let state = root_from_path(row_root, u64::from(position.row), ROWS_HEIGHT, &opening.row_path)
-		.ok_or(OpeningError::StateBefore)?;
+	let leaves = opening.row_before.chunks_exact(LEAF_BYTES).map(H::hash).collect();
+	let row_root = subtree_root::<H>(leaves).ok_or(OpeningError::Malformed)?;
+	let state = root_from_path::<H>(
+		row_root,
+		u64::from(position.row),
+		size.rows_height(),
+		&opening.row_path,
+	)
+	.ok_or(OpeningError::StateBefore)?;
 	let height = rounds_height(commitment.rounds);
-	if root_from_path(state, u64::from(state_index), height, &opening.before_path)
+	if root_from_path::<H>(state, u64::from(state_index), height, &opening.before_path)
 		!= Some(commitment.root)
 	{
 		return Err(OpeningError::StateBefore);
@@ -134,14 +138,11 @@ fn row_before(
 	Ok(opening.row_before.iter().map(|byte| *byte as i8).collect())
 }
 
-fn expected_element(seed: &Hash32, position: &Position, row: &[i8]) -> i8 {
-	let weights = MatrixKey::new(seed, Matrix::Weights);
+fn expected_element(seed: &Hash32, commitment: &Commitment, position: &Position, row: &[i8]) -> i8 {
+	let size = commitment.size;
 	let column = position.column as usize;
-	let sum = row
-		.iter()
-		.enumerate()
-		.map(|(k, x)| i32::from(*x) * i32::from(weights.element(k, column)))
-		.sum();
-	let noise = MatrixKey::new(seed, Matrix::Noise(position.round));
-	mix(sum) ^ noise.element(position.row as usize, column)
+	let weights = MatrixKey::new(seed, size, Matrix::Weights).line(size, column);
+	let sum = row.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(w)).sum();
+	let noise = MatrixKey::new(seed, size, Matrix::Noise(position.round));
+	mix(sum) ^ noise.element(size, column, position.row as usize)
 }

@@ -27,6 +27,7 @@ parameter_types! {
 impl pallet_node_registry::Config for Runtime {
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
+	type Treasury = TreasuryAccount;
 	type Capabilities = ResourceVerification;
 	type Supply = TaskMatching;
 	type BondPerWorker = ConstU128<{ 100 * DRGN }>;
@@ -41,6 +42,8 @@ impl pallet_resource_verification::Config for Runtime {
 	type ParentVrf = ParentVrf;
 	type Directory = NodeRegistry;
 	type Supply = TaskMatching;
+	type Bonds = NodeRegistry;
+	type FalseOpeningSlash = ConstU128<{ 50 * DRGN }>;
 	type BeaconHistory = ConstU32<256>;
 	type WeightInfo = pallet_resource_verification::weights::SubstrateWeight<Runtime>;
 	#[cfg(feature = "runtime-benchmarks")]

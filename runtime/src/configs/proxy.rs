@@ -97,6 +97,7 @@ fn is_worker(call: &RuntimeCall) -> bool {
 			call,
 			Registry::update_price { .. }
 				| Registry::update_endpoint { .. }
+				| Registry::update_capacity { .. }
 				| Registry::heartbeat { .. }
 				| Registry::drain { .. }
 				| Registry::resume { .. }

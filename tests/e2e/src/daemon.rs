@@ -56,6 +56,14 @@ impl Daemon {
 		&mut self.process
 	}
 
+	/// Gives a flag another value from the next start on.
+	pub fn set(&mut self, flag: &str, value: &str) {
+		let at = self.arguments.iter().position(|argument| argument == flag);
+		if let Some(old) = at.and_then(|at| self.arguments.get_mut(at + 1)) {
+			*old = value.to_owned();
+		}
+	}
+
 	/// Starts it again, on the data that it left.
 	pub fn restart(&mut self, scene: &Scene) -> Result<()> {
 		self.process = spawn(scene, &self.name, &self.arguments)?;

@@ -1,12 +1,12 @@
 //! Every step of a challenge, and every way in which one is lost.
 
 use super::*;
-use aidragon_primitives::challenge::REQUEST_INTERVAL_BLOCKS;
+use aidragon_primitives::challenge::{MatrixSize, LOST_INTERVAL_BLOCKS};
 
 const SEED: Hash32 = [1; 32];
 const OTHER: Hash32 = [2; 32];
 const BEACON: Hash32 = [3; 32];
-const COMMITMENT: Commitment = Commitment { rounds: 40, root: [4; 32] };
+const COMMITMENT: Commitment = Commitment { size: MatrixSize::N1024, rounds: 40, root: [4; 32] };
 const DONE: Local = Local::Done { seed: SEED, commitment: COMMITMENT };
 
 /// An idle machine without a proof, at block 100.
@@ -67,7 +67,7 @@ fn a_busy_machine_does_not_ask() {
 fn a_lost_challenge_is_asked_for_again_after_the_interval() {
 	let failed = Some(Challenge { requested_at: 100, stage: Stage::Failed });
 	let at = |best_number| Sight { best_number, challenge: failed, ..idle() };
-	let first = 100 + REQUEST_INTERVAL_BLOCKS - 1;
+	let first = 100 + LOST_INTERVAL_BLOCKS - 1;
 	assert_eq!(next_step(&at(first - 1), &Local::Idle), Step::Wait);
 	assert_eq!(next_step(&at(first), &Local::Idle), Step::Request);
 }
@@ -95,7 +95,7 @@ fn a_finished_run_is_committed_in_time_or_not_at_all() {
 	assert_eq!(next_step(&requested(103, Some(SEED)), &Local::Computing(SEED)), Step::Wait);
 	assert_eq!(next_step(&requested(105, Some(SEED)), &DONE), Step::Commit(COMMITMENT));
 	assert!(matches!(next_step(&requested(106, Some(SEED)), &DONE), Step::Discard(_)));
-	let empty = Local::Done { seed: SEED, commitment: Commitment { rounds: 0, root: [0; 32] } };
+	let empty = Local::Done { seed: SEED, commitment: Commitment { rounds: 0, ..COMMITMENT } };
 	assert!(matches!(next_step(&requested(105, Some(SEED)), &empty), Step::Discard(_)));
 }
 
@@ -120,7 +120,7 @@ fn openings_of_another_seed_are_never_sent() {
 #[test]
 fn a_run_that_died_with_the_process_is_computed_again() {
 	let seen = committed(107, None);
-	let again = Step::Recompute { seed: SEED, rounds: COMMITMENT.rounds };
+	let again = Step::Recompute { seed: SEED, commitment: COMMITMENT };
 	assert_eq!(next_step(&seen, &Local::Idle), again);
 	assert_eq!(next_step(&seen, &Local::Computing(SEED)), Step::Wait);
 }

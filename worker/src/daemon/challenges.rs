@@ -5,7 +5,8 @@ use super::{
 	view::ChainView,
 	Daemon,
 };
-use crate::challenge::{next_step, open_all, start, Limits, Local, Pace, Run, Sight, Step};
+use crate::challenge::{next_step, open_all, start, Extent, Limits, Local, Pace, Run, Sight, Step};
+use aidragon_kernels::fastest;
 use aidragon_primitives::{
 	challenge::{Commitment, Openings, Prover, ANSWER_BLOCKS},
 	task::Progress,
@@ -58,6 +59,7 @@ impl ChallengeWork {
 	/// Notes the arrival of a block, by which the run is paced.
 	pub(super) fn block_arrived(&self, best: BlockNumber, now: Instant) {
 		if let Self::Computing(run) = self {
+			tracing::info!(block = best, rounds = run.rounds(), "computing the challenge");
 			run.block_arrived(best, now);
 		}
 	}
@@ -105,21 +107,15 @@ impl Daemon {
 			}
 			Step::Compute { seed, deadline } => {
 				let pace = Pace::new(deadline, best.number, Instant::now());
-				self.compute(
-					seed,
-					best.number,
-					Limits::for_score(
-						self.config.capacity.vcpus,
-						self.config.capacity.memory_mib,
-						pace,
-					),
-				);
+				// Half of what is sold may be filled with states.
+				let memory_mib = self.config.capacity.memory_mib / 2;
+				self.compute(seed, best.number, Extent::Most { memory_mib }, pace);
 			}
-			Step::Recompute { seed, rounds } => {
+			Step::Recompute { seed, commitment } => {
 				let end = best.number.saturating_add(ANSWER_BLOCKS);
 				let pace = Pace::new(end, best.number, Instant::now());
-				let threads = self.config.capacity.vcpus;
-				self.compute(seed, best.number, Limits { rounds, threads, pace });
+				let Commitment { size, rounds, .. } = commitment;
+				self.compute(seed, best.number, Extent::Exactly { size, rounds }, pace);
 			}
 			Step::Commit(commitment) => wanted.push(Wanted {
 				request: Request::CommitChallenge(commitment),
@@ -136,9 +132,10 @@ impl Daemon {
 		}
 	}
 
-	fn compute(&mut self, seed: Hash32, block: BlockNumber, limits: Limits) {
-		tracing::info!(block, threads = limits.threads, "computing a challenge");
-		self.challenge = ChallengeWork::Computing(start(seed, limits));
+	fn compute(&mut self, seed: Hash32, block: BlockNumber, extent: Extent, pace: Pace) {
+		let threads = self.config.capacity.vcpus;
+		tracing::info!(block, threads, kernel = fastest().name(), "computing a challenge");
+		self.challenge = ChallengeWork::Computing(start(seed, Limits { extent, threads, pace }));
 	}
 
 	/// Whether the machine takes tasks and has none at work.
@@ -155,7 +152,8 @@ impl Daemon {
 		self.challenge = match computed {
 			Ok(prover) => {
 				let commitment = prover.commitment();
-				tracing::info!(rounds = commitment.rounds, "the challenge is computed");
+				let Commitment { size, rounds, .. } = commitment;
+				tracing::info!(rounds, rows = size.rows(), "the challenge is computed");
 				let prover = Box::new(prover);
 				ChallengeWork::Done { seed, prover, commitment, openings: None }
 			}

@@ -47,6 +47,8 @@ pub(super) enum Request {
 	Resume,
 	/// Tell the chain where this machine is reached.
 	Announce,
+	/// Tell the chain what this machine sells.
+	Claim,
 	/// Show that this machine is there.
 	Heartbeat,
 }
@@ -73,6 +75,7 @@ impl Request {
 			Self::Resume => Subject::Machine(4),
 			Self::Announce => Subject::Machine(5),
 			Self::Heartbeat => Subject::Machine(6),
+			Self::Claim => Subject::Machine(7),
 		}
 	}
 }
@@ -89,6 +92,7 @@ impl fmt::Display for Request {
 			Self::Drain => "draining",
 			Self::Resume => "resuming",
 			Self::Announce => "the new address",
+			Self::Claim => "the new capacity",
 			Self::Heartbeat => "the sign of life",
 		})
 	}
@@ -198,6 +202,7 @@ impl Outbox {
 mod tests {
 	use super::*;
 	use aidragon_client::chain::Head;
+	use aidragon_primitives::challenge::MatrixSize;
 
 	const KEY: Key = Key { task: 1, attempt: 0 };
 
@@ -217,7 +222,11 @@ mod tests {
 	#[test]
 	fn the_most_urgent_request_goes_first() {
 		let outbox = Outbox::default();
-		let commit = Request::CommitChallenge(Commitment { rounds: 1, root: [0; 32] });
+		let commit = Request::CommitChallenge(Commitment {
+			size: MatrixSize::N512,
+			rounds: 1,
+			root: [0; 32],
+		});
 		let all = [
 			wanted(Request::Heartbeat, 130),
 			wanted(Request::Deliver(KEY), 110),

@@ -1,4 +1,4 @@
-//! What keeps a machine's record in order: signs of life, its address, draining and resuming.
+//! What keeps a machine's record in order: signs of life, its address and capacity, draining and resuming.
 
 use super::outbox::{Request, Wanted};
 use aidragon_primitives::{
@@ -17,6 +17,8 @@ pub(super) struct Sight {
 	pub(super) last_seen: Option<BlockNumber>,
 	/// Whether the chain has another address or encryption key than the daemon.
 	pub(super) is_elsewhere: bool,
+	/// Whether the chain has another capacity than the settings, and could take theirs.
+	pub(super) is_resized: bool,
 	/// Whether the daemon shuts down.
 	pub(super) shutting_down: bool,
 	/// Whether it was the daemon's own shutdown that drained the machine.
@@ -41,6 +43,9 @@ pub(super) fn upkeep(sight: &Sight) -> Option<Wanted> {
 	if sight.is_elsewhere && is_free {
 		return Some(Wanted { request: Request::Announce, due: soon });
 	}
+	if sight.is_resized && is_free {
+		return Some(Wanted { request: Request::Claim, due: soon });
+	}
 	if sight.status == WorkerStatus::Draining && sight.self_drained {
 		return is_free.then_some(Wanted { request: Request::Resume, due: soon });
 	}
@@ -58,6 +63,7 @@ mod tests {
 			status: WorkerStatus::Active,
 			last_seen,
 			is_elsewhere: false,
+			is_resized: false,
 			shutting_down: false,
 			self_drained: false,
 		}
@@ -81,6 +87,15 @@ mod tests {
 		assert_eq!(request(moved(Some(95))), Some(Request::Announce));
 		assert_eq!(request(moved(Some(96))), None);
 		assert_eq!(request(moved(None)), Some(Request::Announce));
+	}
+
+	#[test]
+	fn another_capacity_is_claimed_after_the_address() {
+		let resized = |last_seen| Sight { is_resized: true, ..sight(last_seen) };
+		assert_eq!(request(resized(Some(95))), Some(Request::Claim));
+		assert_eq!(request(resized(Some(96))), None);
+		let moved = Sight { is_elsewhere: true, ..resized(None) };
+		assert_eq!(request(moved), Some(Request::Announce));
 	}
 
 	#[test]

@@ -29,7 +29,8 @@ pub(super) fn settings(config: &Config) -> Check {
 }
 
 pub(super) fn vcpus(config: &Config, machine: &Machine) -> Check {
-	Check::ok("vcpus", format!("{} of {} are sold", config.capacity.vcpus, machine.vcpus))
+	let (sold, kernel) = (config.capacity.vcpus, aidragon_kernels::fastest().name());
+	Check::ok("vcpus", format!("{sold} of {} are sold; they multiply with {kernel}", machine.vcpus))
 }
 
 pub(super) fn memory(config: &Config, machine: &Machine) -> Check {

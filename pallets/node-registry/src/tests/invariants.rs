@@ -54,6 +54,19 @@ fn p3_try_state_catches_capacity_that_no_task_holds() {
 }
 
 #[test]
+fn p4_try_state_catches_more_reserved_than_there_is() {
+	assert_caught(
+		|| {
+			Workers::<Test>::mutate_extant(0, |worker| {
+				worker.running = 1;
+				worker.reserved = Capacity { vcpus: CLAIMED.vcpus + 1, memory_mib: 0 };
+			});
+		},
+		"more is reserved than there is",
+	);
+}
+
+#[test]
 fn try_state_catches_a_machine_without_a_provider() {
 	assert_caught(|| Providers::<Test>::remove(PROVIDER), "a machine has no provider");
 }

@@ -19,6 +19,7 @@ fn calls() -> Vec<Call<Test>> {
 		Call::remove_worker { worker: 0 },
 		Call::exit_provider {},
 		Call::withdraw_bond {},
+		Call::update_capacity { claimed: CLAIMED },
 	]
 }
 
@@ -55,7 +56,9 @@ fn p9_every_call_but_registration_refuses_a_stranger() {
 				| Call::resume { .. }
 				| Call::retire_worker { .. }
 				| Call::remove_worker { .. } => Error::NotYourWorker,
-				Call::update_endpoint { .. } | Call::heartbeat {} => Error::NotAHotKey,
+				Call::update_endpoint { .. }
+				| Call::update_capacity { .. }
+				| Call::heartbeat {} => Error::NotAHotKey,
 				_ => Error::NotProvider,
 			};
 			assert_refused(call, STRANGER, error);

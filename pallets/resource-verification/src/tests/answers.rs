@@ -3,9 +3,10 @@
 use crate::{mock::*, Capabilities, Error, Event};
 use aidragon_primitives::{
 	challenge::{
-		throughput_mops, verify, Challenge, Commitment, Opening, Prover, Stage, MATRIX_SIZE,
+		verify, Challenge, Commitment, MatrixSize, NextRows, Opening, Portable, Prover, Stage,
 		ROUNDS_MAX, VALIDITY_BLOCKS, WINDOW_BLOCKS,
 	},
+	merkle::Software,
 	worker::Capability,
 };
 use frame_support::{assert_noop, assert_ok};
@@ -24,7 +25,7 @@ fn p4_honest_run_proves_its_throughput() {
 		let run = committed_run();
 		assert_ok!(submit(open(&run)));
 		let capability = Capability {
-			throughput_mops: throughput_mops(ROUNDS, WINDOW_BLOCKS),
+			throughput_mops: run.commitment().throughput_mops(WINDOW_BLOCKS),
 			proved_at: 5,
 			valid_until: 5 + VALIDITY_BLOCKS,
 		};
@@ -49,8 +50,28 @@ fn p4_machine_loses_what_it_proved_when_it_changes_an_element() {
 		assert_eq!(Capabilities::<Test>::get(WORKER), None);
 		assert_eq!(challenge(), Challenge { requested_at: 1, stage: Stage::Failed });
 		assert_eq!(Heard::get(), vec![WORKER]);
-		System::assert_last_event(Event::ChallengeFailed { worker: WORKER, opening: 5 }.into());
+		let failed = Event::ChallengeFailed { worker: WORKER, opening: 5, slashed: 0 };
+		System::assert_last_event(failed.into());
 	});
+}
+
+#[test]
+fn p8_nothing_is_slashed_for_openings_that_prove_nothing() {
+	let useless: [fn(&mut Opening); 4] = [
+		|opening| *opening = Opening::default(),
+		|opening| opening.leaf_after[0] ^= 1,
+		|opening| opening.leaf_path.0.clear(),
+		|opening| opening.leaf_after.truncate(64),
+	];
+	for spoil in useless {
+		build_and_execute(|| {
+			let mut openings = open(&committed_run());
+			spoil(&mut openings[3]);
+			assert_ok!(submit(openings));
+			assert_eq!(challenge().stage, Stage::Failed);
+			assert_eq!(Slashed::get(), vec![]);
+		});
+	}
 }
 
 #[test]
@@ -59,22 +80,25 @@ fn p7_machine_proves_nothing_when_it_skipped_a_round() {
 		seed_is_known();
 		let seed = ResourceVerification::challenge_seed(WORKER).expect("drawn");
 		// The forger's tree is consistent, but its second state was never computed.
-		let mut forged = Prover::new(seed);
-		forged.run_round();
-		forged.complete_round(&vec![0; MATRIX_SIZE * MATRIX_SIZE]);
+		let size = MatrixSize::N512;
+		let mut forged = Prover::new(seed, size);
+		assert!(forged.run_round(&Portable));
+		let zeros = NextRows::new(size, vec![0; size.state_bytes()]);
+		assert!(forged.complete_round(vec![zeros]));
 		assert_ok!(ResourceVerification::commit_challenge(machine(), forged.commitment()));
 		run_to(5);
 		let (commitment, positions) = drawn();
 		let openings = open(&forged);
-		let first_wrong = positions
-			.iter()
-			.zip(&openings)
-			.position(|(position, opening)| verify(&seed, &commitment, position, opening).is_err());
+		let first_wrong = positions.iter().zip(&openings).position(|(position, opening)| {
+			verify::<Software>(&seed, &commitment, position, opening).is_err()
+		});
 		let opening =
 			first_wrong.expect("one of sixteen draws falls on the second of two rounds") as u32;
 		assert_ok!(submit(openings));
 		assert_eq!(Capabilities::<Test>::get(WORKER), None);
-		System::assert_last_event(Event::ChallengeFailed { worker: WORKER, opening }.into());
+		assert_eq!(Slashed::get(), vec![(WORKER, 50)]);
+		let failed = Event::ChallengeFailed { worker: WORKER, opening, slashed: 50 };
+		System::assert_last_event(failed.into());
 	});
 }
 

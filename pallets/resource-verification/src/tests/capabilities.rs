@@ -38,6 +38,35 @@ fn proof_counts_on_while_the_next_challenge_runs() {
 }
 
 #[test]
+fn p7_proof_ends_when_the_next_challenge_is_not_answered() {
+	build_and_execute(|| {
+		let capability = pass();
+		run_to(1 + REQUEST_INTERVAL_BLOCKS);
+		assert_ok!(ResourceVerification::request_challenge(machine()));
+		run_to(3 + REQUEST_INTERVAL_BLOCKS);
+		assert_ok!(ResourceVerification::commit_challenge(machine(), honest_run().commitment()));
+		let valid_until = challenge().answer_deadline().expect("committed");
+		assert!(valid_until < capability.valid_until);
+		let at_stake = Capability { valid_until, ..capability };
+		assert_eq!(ResourceVerification::capability(WORKER), Some(at_stake));
+	});
+}
+
+#[test]
+fn p7_proof_is_not_prolonged_by_a_commitment() {
+	build_and_execute(|| {
+		pass();
+		Capabilities::<Test>::mutate_extant(WORKER, |capability| capability.valid_until = 22);
+		run_to(1 + REQUEST_INTERVAL_BLOCKS);
+		assert_ok!(ResourceVerification::request_challenge(machine()));
+		run_to(3 + REQUEST_INTERVAL_BLOCKS);
+		assert_ok!(ResourceVerification::commit_challenge(machine(), honest_run().commitment()));
+		let kept = ResourceVerification::capability(WORKER).expect("passed");
+		assert_eq!(kept.valid_until, 22);
+	});
+}
+
+#[test]
 fn nothing_is_kept_when_a_machine_is_forgotten() {
 	build_and_execute(|| {
 		pass();

@@ -1,10 +1,10 @@
 //! Committing to a run.
 
 use crate::{mock::*, Error, Event};
-use aidragon_primitives::challenge::{Commitment, Stage, ROUNDS_MAX};
+use aidragon_primitives::challenge::{Commitment, MatrixSize, Stage, ROUNDS_MAX};
 use frame_support::{assert_noop, assert_ok};
 
-const COMMITMENT: Commitment = Commitment { rounds: 7, root: [9; 32] };
+const COMMITMENT: Commitment = Commitment { size: MatrixSize::N2048, rounds: 7, root: [9; 32] };
 
 fn commit(commitment: Commitment) -> sp_runtime::DispatchResult {
 	ResourceVerification::commit_challenge(machine(), commitment)

@@ -1,10 +1,10 @@
 //! When a machine's calls are free: exactly when they make progress.
 
 use crate::{mock::*, Call};
-use aidragon_primitives::challenge::{Commitment, Opening, REQUEST_INTERVAL_BLOCKS};
+use aidragon_primitives::challenge::{Commitment, MatrixSize, Opening, REQUEST_INTERVAL_BLOCKS};
 use frame_support::{assert_ok, dispatch::CheckIfFeeless};
 
-const COMMITMENT: Commitment = Commitment { rounds: 7, root: [9; 32] };
+const COMMITMENT: Commitment = Commitment { size: MatrixSize::N2048, rounds: 7, root: [9; 32] };
 
 fn is_free(call: Call<Test>) -> bool {
 	RuntimeCall::from(call).is_feeless(&machine())

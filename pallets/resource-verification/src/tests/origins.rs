@@ -1,14 +1,16 @@
 //! P9: only a machine's own hot key takes part in its challenge.
 
 use crate::{mock::*, Call, Error};
-use aidragon_primitives::challenge::Commitment;
+use aidragon_primitives::challenge::{Commitment, MatrixSize};
 use frame_support::{assert_noop, assert_ok, traits::GetCallName};
 use sp_runtime::{traits::Dispatchable, DispatchError};
 
 fn calls() -> Vec<Call<Test>> {
 	vec![
 		Call::request_challenge {},
-		Call::commit_challenge { commitment: Commitment { rounds: 1, root: [0; 32] } },
+		Call::commit_challenge {
+			commitment: Commitment { size: MatrixSize::N512, rounds: 1, root: [0; 32] },
+		},
 		Call::submit_openings { openings: Default::default() },
 	]
 }

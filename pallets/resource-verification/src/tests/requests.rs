@@ -2,7 +2,7 @@
 
 use crate::{mock::*, Challenges, Error, Event};
 use aidragon_primitives::{
-	challenge::{Challenge, Stage, REQUEST_INTERVAL_BLOCKS},
+	challenge::{Challenge, Stage, LOST_INTERVAL_BLOCKS, REQUEST_INTERVAL_BLOCKS},
 	BlockNumber,
 };
 use frame_support::{assert_noop, assert_ok};
@@ -43,12 +43,22 @@ fn request_is_refused_until_the_interval_is_over() {
 }
 
 #[test]
-fn request_is_refused_until_the_interval_is_over_when_nothing_was_answered() {
+fn p7_request_is_refused_for_longer_when_nothing_was_answered() {
 	build_and_execute(|| {
 		seed_is_known();
 		run_to(7);
 		assert_ok!(ResourceVerification::commit_challenge(machine(), honest_run().commitment()));
-		assert_next_request_is_at(1 + REQUEST_INTERVAL_BLOCKS);
+		assert_next_request_is_at(1 + LOST_INTERVAL_BLOCKS);
+	});
+}
+
+#[test]
+fn p7_request_is_refused_for_longer_when_failed() {
+	build_and_execute(|| {
+		committed_run();
+		let useless = vec![Default::default(); 16];
+		assert_ok!(ResourceVerification::submit_openings(machine(), bounded(useless)));
+		assert_next_request_is_at(1 + LOST_INTERVAL_BLOCKS);
 	});
 }
 

@@ -1,4 +1,4 @@
-//! A machine that lies about an output, and calls that the protocol refuses.
+//! A machine that lies about an output, one that lies about itself, and calls that the protocol refuses.
 
 use aidragon_client::{
 	calls,
@@ -50,7 +50,7 @@ async fn story(scene: Scene) -> Result<()> {
 		Puppet::register(&scene, &chain, &dave, price_asked),
 		Puppet::register(&scene, &chain, &eve, price_asked),
 	)?;
-	liar.prove(&scene).await?;
+	tokio::try_join!(liar.prove(&scene), stranger.claim_falsely(&scene, &eve))?;
 	for daemon in &mut daemons {
 		daemon.ready(&scene, &chain).await?;
 	}

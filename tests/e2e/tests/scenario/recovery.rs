@@ -130,11 +130,19 @@ async fn killed_and_restarted(scene: &Scene, market: &mut Market) -> Result<()> 
 		state == TaskState::Assigned,
 		"the task was already {state:?} when its worker was killed"
 	);
+	market.daemon(worker)?.set("--memory-mib", "3072");
 	market.daemon(worker)?.restart(scene)?;
 	let task = over(&market.chain, id, seconds(90)).await?;
 	ensure!(task.replicas.first().is_some_and(|replica| replica.worker == worker));
 	market.check_paid_once(&before, &task).await?;
 	scene.say("the restarted worker delivered, and was paid once");
+	until("the restarted worker to sell less memory", seconds(60), async || {
+		let head = market.chain.head(View::Best).await?;
+		let record = market.chain.at(&head).worker(worker).await?.context("the worker is gone")?;
+		Ok((record.claimed.memory_mib == 3_072).then_some(()))
+	})
+	.await?;
+	scene.say("what it sells was changed with its settings");
 	Ok(())
 }
 

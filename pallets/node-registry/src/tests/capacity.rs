@@ -1,0 +1,90 @@
+//! Resources that are added and withdrawn while the machine runs.
+
+use crate::{mock::*, Call, Error, Event, Workers};
+use aidragon_primitives::{
+	interface::{Conduct, WorkerDirectory},
+	worker::{Capacity, HEARTBEAT_BLOCKS},
+};
+use frame_support::{assert_noop, assert_ok, dispatch::CheckIfFeeless};
+
+const MORE: Capacity = Capacity { vcpus: 8, memory_mib: 16_384 };
+const LESS: Capacity = Capacity { vcpus: 2, memory_mib: 1_024 };
+
+fn update(claimed: Capacity) -> sp_runtime::DispatchResult {
+	NodeRegistry::update_capacity(RuntimeOrigin::signed(hot_key(10)), claimed)
+}
+
+fn free() -> Capacity {
+	NodeRegistry::candidate(0, System::block_number()).expect("a candidate").free
+}
+
+#[test]
+fn claim_is_stored_and_supply_is_told() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		for claimed in [MORE, LESS] {
+			Heard::set(Vec::new());
+			assert_ok!(update(claimed));
+			assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.claimed), Some(claimed));
+			assert_eq!(Heard::get(), vec![worker]);
+			System::assert_last_event(Event::CapacityUpdated { worker, claimed }.into());
+		}
+	});
+}
+
+#[test]
+fn p4_claim_beyond_the_proof_counts_as_nothing() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		// 600 Mops are three vCPUs.
+		prove(worker, 600);
+		assert_ok!(update(Capacity { vcpus: u16::MAX, memory_mib: 4_096 }));
+		assert_eq!(free(), Capacity { vcpus: 3, memory_mib: 4_096 });
+	});
+}
+
+#[test]
+fn reserved_capacity_cannot_be_withdrawn() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let taken = Capacity { vcpus: 3, memory_mib: 512 };
+		assert_ok!(NodeRegistry::reserve(worker, &taken, 1));
+		assert_noop!(update(LESS), Error::<Test>::CapacityReserved);
+		let few = Capacity { vcpus: 4, memory_mib: 511 };
+		assert_noop!(update(few), Error::<Test>::CapacityReserved);
+		assert_ok!(update(taken));
+		NodeRegistry::release(worker, &taken, Conduct::Accepted);
+		assert_ok!(update(LESS));
+		assert_eq!(free(), LESS);
+	});
+}
+
+#[test]
+fn claim_of_nothing_is_refused() {
+	build_and_execute(|| {
+		machine_exists();
+		for claimed in [Capacity { vcpus: 0, ..MORE }, Capacity { memory_mib: 0, ..MORE }] {
+			assert_noop!(update(claimed), Error::<Test>::NothingClaimed);
+		}
+	});
+}
+
+#[test]
+fn claim_is_free_only_when_it_changes_fits_and_is_due() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let machine = || RuntimeOrigin::signed(hot_key(10));
+		let is_free = |claimed: Capacity, origin| {
+			RuntimeCall::from(Call::update_capacity { claimed }).is_feeless(&origin)
+		};
+		assert!(!is_free(MORE, machine()), "too soon after the last sign of life");
+		go_to(System::block_number() + HEARTBEAT_BLOCKS / 2);
+		assert!(is_free(MORE, machine()));
+		assert!(!is_free(CLAIMED, machine()), "nothing changes");
+		assert!(!is_free(Capacity::default(), machine()), "nothing is claimed");
+		assert!(!is_free(MORE, RuntimeOrigin::signed(STRANGER)));
+		assert!(!is_free(MORE, RuntimeOrigin::none()));
+		assert_ok!(NodeRegistry::reserve(worker, &CLAIMED, System::block_number()));
+		assert!(!is_free(LESS, machine()), "tasks hold it");
+	});
+}
