@@ -3,7 +3,7 @@
 use super::{extent::Extent, Pace};
 use aidragon_kernels::fastest;
 use aidragon_primitives::{
-	challenge::{positions, Commitment, Openings, Prover},
+	challenge::{positions, Commitment, NextRows, Openings, Prover},
 	BlockNumber, Hash32,
 };
 use std::{
@@ -96,22 +96,24 @@ pub fn open_all(prover: &Prover, commitment: &Commitment, beacon: &Hash32) -> Op
 
 /// Runs one round on so many threads; false once there are as many rounds as can count.
 pub(super) fn run_round(prover: &mut Prover, threads: u16) -> bool {
-	let rows = prover.size().rows();
-	let rows_of_part = rows.div_ceil(usize::from(threads.max(1)).min(rows));
-	let shared = &*prover;
-	let parts: Vec<_> = thread::scope(|scope| {
-		let part = |first: usize| {
-			let range = first..(first + rows_of_part).min(rows);
-			scope.spawn(move || shared.next_rows(fastest(), range))
-		};
-		let workers: Vec<_> = (0..rows).step_by(rows_of_part).map(part).collect();
-		workers.into_iter().map(|worker| worker.join().ok()).collect()
-	});
-	match parts.into_iter().collect() {
+	match first_rows(prover, prover.size().rows(), threads) {
 		Some(parts) => prover.complete_round(parts),
 		// A thread that could not do its part; this one does all of it.
 		None => prover.run_round(fastest()),
 	}
+}
+
+/// The first rows of the next state, computed on so many threads.
+pub(super) fn first_rows(prover: &Prover, rows: usize, threads: u16) -> Option<Vec<NextRows>> {
+	let rows_of_part = rows.div_ceil(usize::from(threads.max(1)).min(rows));
+	thread::scope(|scope| {
+		let part = |first: usize| {
+			let range = first..(first + rows_of_part).min(rows);
+			scope.spawn(move || prover.next_rows(fastest(), range))
+		};
+		let workers: Vec<_> = (0..rows).step_by(rows_of_part).map(part).collect();
+		workers.into_iter().map(|worker| worker.join().ok()).collect()
+	})
 }
 
 fn lock(pace: &Mutex<Pace>) -> std::sync::MutexGuard<'_, Pace> {

@@ -1,11 +1,11 @@
 //! How large the matrices of a run are, and how many rounds it has at most.
 
-use super::compute::run_round;
+use super::compute::first_rows;
 use aidragon_primitives::challenge::{MatrixSize, Prover, ROUNDS_MAX};
 use std::time::{Duration, Instant};
 
-/// For how long a machine tries how fast it is.
-const TRIAL: Duration = Duration::from_millis(50);
+/// Rows that each thread computes when a machine tries how fast it is: some milliseconds.
+const TRIAL_ROWS: usize = 64;
 
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,8 @@ impl Extent {
 		match self {
 			Self::Exactly { size, rounds } => (size, rounds),
 			Self::Most { memory_mib } => {
-				let size = best_size(operations_per_second(threads), time, memory_mib);
+				let speeds = MatrixSize::ALL.map(|size| operations_per_second(size, threads));
+				let size = best_size(speeds, time, memory_mib);
 				(size, rounds_kept(size, memory_mib))
 			}
 		}
@@ -46,11 +47,12 @@ pub(super) fn rounds_kept(size: MatrixSize, memory_mib: u32) -> u32 {
 
 /// The size with which most operations are done in that time and memory; the smallest where it makes no difference,
 /// because a smaller round ends closer to the deadline.
-fn best_size(operations_per_second: f64, time: Duration, memory_mib: u32) -> MatrixSize {
+fn best_size(operations_per_second: [f64; 5], time: Duration, memory_mib: u32) -> MatrixSize {
 	let operations = |size: MatrixSize| {
-		let in_time = operations_per_second * time.as_secs_f64() / size.round_operations() as f64;
-		// `as` stops at the largest number, and a round that is not finished does not count.
-		let rounds = (in_time as u32).min(rounds_kept(size, memory_mib));
+		let speed = operations_per_second[size as usize];
+		let in_time = speed * time.as_secs_f64() / size.round_operations() as f64;
+		// `as` stops at the largest number. One round is given away, as blocks that come early shorten the time.
+		let rounds = (in_time as u32).saturating_sub(1).min(rounds_kept(size, memory_mib));
 		u128::from(rounds) * u128::from(size.round_operations())
 	};
 	// Of equals `max_by_key` takes the last.
@@ -61,14 +63,17 @@ fn best_size(operations_per_second: f64, time: Duration, memory_mib: u32) -> Mat
 		.unwrap_or(MatrixSize::N512)
 }
 
-/// Tries how fast this machine is, with matrices that no challenge will ask for.
-fn operations_per_second(threads: u16) -> f64 {
-	let size = MatrixSize::N1024;
-	let mut prover = Prover::new([0; 32], size);
+/// Tries how fast this machine is at a size, with matrices that no challenge will ask for.
+fn operations_per_second(size: MatrixSize, threads: u16) -> f64 {
+	// The largest matrices take long to make, and are no faster than those before.
+	let tried = size.min(MatrixSize::N4096);
+	let prover = Prover::new([0; 32], tried);
+	let rows = (TRIAL_ROWS * usize::from(threads.max(1))).min(tried.rows());
 	let begun = Instant::now();
-	while begun.elapsed() < TRIAL && run_round(&mut prover, threads) {}
-	let operations = f64::from(prover.rounds()) * size.round_operations() as f64;
-	operations / begun.elapsed().as_secs_f64()
+	let computed = first_rows(&prover, rows, threads);
+	let seconds = begun.elapsed().as_secs_f64();
+	let part = rows as f64 / tried.rows() as f64;
+	computed.map_or(0.0, |_| part * tried.round_operations() as f64 / seconds)
 }
 
 #[cfg(test)]
@@ -79,7 +84,7 @@ mod tests {
 
 	#[test]
 	fn a_faster_machine_takes_larger_matrices() {
-		let size = |gops: f64| best_size(gops * 1e9, WINDOW, 1 << 20);
+		let size = |gops: f64| best_size([gops * 1e9; 5], WINDOW, 1 << 20);
 		assert_eq!(size(1.0), MatrixSize::N512);
 		assert_eq!(size(100.0), MatrixSize::N1024);
 		assert_eq!(size(1_000.0), MatrixSize::N2048);
@@ -88,10 +93,24 @@ mod tests {
 
 	#[test]
 	fn less_memory_takes_larger_matrices() {
-		let size = |memory_mib| best_size(100e9, WINDOW, memory_mib);
+		let size = |memory_mib| best_size([100e9; 5], WINDOW, memory_mib);
 		assert_eq!(size(4_096), MatrixSize::N1024);
 		assert_eq!(size(400), MatrixSize::N2048);
 		assert_eq!(size(128), MatrixSize::N4096);
+	}
+
+	#[test]
+	fn the_size_at_which_the_machine_is_faster_is_taken() {
+		let gops = [60.0, 100.0, 140.0, 139.0, 139.0].map(|gops| gops * 1e9);
+		assert_eq!(best_size(gops, WINDOW, 1 << 20), MatrixSize::N2048);
+		assert_eq!(best_size([0.0; 5], WINDOW, 1 << 20), MatrixSize::N512);
+	}
+
+	#[test]
+	fn every_size_has_a_speed() {
+		for size in MatrixSize::ALL {
+			assert!(operations_per_second(size, 2) > 0.0, "{size:?}");
+		}
 	}
 
 	#[test]
