@@ -18,6 +18,10 @@ aidragon_claim_targets() {
 	local checkout marker=$CARGO_TARGET_DIR/.checkout target name
 	checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || return 0
 	[ "$(cat "$marker" 2>/dev/null)" != "$checkout" ] || return 0
+	# Not while the other checkout builds: this is the lock that cargo holds.
+	if [ -e "$CARGO_TARGET_DIR/debug/.cargo-lock" ] && command -v flock >/dev/null 2>&1; then
+		flock "$CARGO_TARGET_DIR/debug/.cargo-lock" true
+	fi
 	for target in "$CARGO_TARGET_DIR" "${CARGO_TARGET_DIR%/*}"/{guests,benchmarks}; do
 		for name in aidragon digits pallet-{node-registry,resource-verification,task-matching,token-rewards}; do
 			rm -rf "$target"/{,*/}{debug,release}/.fingerprint/"$name"-*
