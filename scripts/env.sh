@@ -16,7 +16,7 @@ export CARGO_TARGET_DIR
 # older one, whatever its sources say. So what another checkout built of the project's own crates does not count.
 aidragon_claim_targets() {
 	local checkout marker=$CARGO_TARGET_DIR/.checkout target name
-	checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || return 0
+	checkout=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd -P) || return 0
 	[ "$(cat "$marker" 2>/dev/null)" != "$checkout" ] || return 0
 	# Not while the other checkout builds: this is the lock that cargo holds.
 	if [ -e "$CARGO_TARGET_DIR/debug/.cargo-lock" ] && command -v flock >/dev/null 2>&1; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the documentation says of the protocol, each figure beside what it is compared with.
 #
-#   scripts/measure.sh proof      the proof of compute: bytes, weight, hashing, threads, repeatability (some 5 minutes)
+#   scripts/measure.sh proof      the proof of compute: bytes, weight, hashing, threads, repeatability (ten minutes)
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
 set -euo pipefail

@@ -65,7 +65,7 @@ fn best_size(operations_per_second: [f64; 5], time: Duration, memory_mib: u32) -
 
 /// Tries how fast this machine is at a size, with matrices that no challenge will ask for.
 fn operations_per_second(size: MatrixSize, threads: u16) -> f64 {
-	// The largest matrices take long to make, and are no faster than those before.
+	// The largest matrices take long to make; their speed is taken to be that of those before.
 	let tried = size.min(MatrixSize::N4096);
 	let prover = Prover::new([0; 32], tried);
 	let rows = (TRIAL_ROWS * usize::from(threads.max(1))).min(tried.rows());
