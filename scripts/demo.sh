@@ -128,7 +128,7 @@ start node "$BIN/aidragon-node" --dev --base-path "$DATA/node" --rpc-port "$RPC_
 until_true "the chain answers" dragon worker list
 for provider in Bob Charlie; do
 	start "worker-$provider" "$BIN/aidragon-worker" run --register-with "//$provider" --data-dir "$DATA/$provider" \
-		--url "$URL" --price-per-gfuel 0.01 --quic-port 0 --http-port 0
+		--url "$URL" --price-per-gfuel 0.01 --memory-mib 1024 --quic-port 0 --http-port 0
 done
 say "the workers register, and prove what this machine can do; that takes a dozen blocks of 3 s"
 until_true "both workers are ready" workers_ready

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the documentation says of the protocol, each figure beside what it is compared with.
 #
-#   scripts/measure.sh proof      the proof of compute: bytes, weight, hashing, threads, repeatability (ten minutes)
+#   scripts/measure.sh proof      proving a machine: bytes, weight, hashing, threads, repeatability, cost per block (15 min)
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
 set -euo pipefail
@@ -23,26 +23,61 @@ trial() {
 	done | paste -sd ' '
 }
 
-# Microseconds that a benchmark takes in the compiled runtime for matrices of one size: the median of 50.
-benchmark_us() {
-	local file
+# measured PALLET BENCHMARK COMPONENT REPEATS FIELD...: the medians of what a benchmark shows in the compiled runtime.
+measured() {
+	local pallet=$1 name=$2 component=$3 repeats=$4 file field
+	shift 4
 	file=$(mktemp)
-	"${BENCHER[@]}" --pallet pallet_resource_verification --extra --extrinsic "$1" --low "$2" --high "$2" \
-		--steps 2 --repeat 50 --json-file "$file" >/dev/null 2>&1 || die "the benchmark $1 failed"
-	grep -o '"extrinsic_time": *[0-9]*' "$file" | grep -o '[0-9]*$' | sort -n |
-		awk '{ ns[NR] = $1 } END { printf "%.1f", ns[int((NR + 1) / 2)] / 1000 }'
+	"${BENCHER[@]}" --pallet "pallet_$pallet" --extra --extrinsic "$name" --low "$component" --high "$component" \
+		--steps 2 --repeat "$repeats" --json-file "$file" >/dev/null 2>&1 || die "the benchmark $name failed"
+	for field in "$@"; do
+		grep -o "\"$field\": *[0-9]*" "$file" | grep -o '[0-9]*$' | sort -n |
+			awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+	done | paste -sd ' '
 	rm "$file"
 }
 
+# Microseconds that a benchmark of resource-verification takes: the median of 50.
+benchmark_us() {
+	measured resource_verification "$1" "$2" 50 extrinsic_time | awk '{ printf "%.1f", $1 / 1000 }'
+}
+
 on_chain() {
-	local size=0 rows openings bytes verify hash
-	echo "On chain, one opening"
-	echo "  rows  openings  bytes each  bytes in all  verify us  control: hash of a row us"
+	local size=0 rows openings bytes verify hash blake3
+	echo "On chain, one opening of a run"
+	echo "  rows  openings  bytes each  bytes in all  verify us  controls, hash of a row us: BLAKE2 by the node, BLAKE3 in the runtime"
 	for rows in 512 1024 2048 4096 8192; do
 		read -r openings bytes < <(trial --rows "$rows" --threads 1 --seconds 1 -- openings opening_bytes)
 		verify=$(benchmark_us verify_opening "$size") hash=$(benchmark_us hash_row "$size")
-		printf '%6s  %8s  %10s  %12s  %9s  %s\n' "$rows" "$openings" "$bytes" $((openings * bytes)) "$verify" "$hash"
+		blake3=$(benchmark_us hash_row_blake3 "$size")
+		printf '%6s  %8s  %10s  %12s  %9s  %s, %s\n' \
+			"$rows" "$openings" "$bytes" $((openings * bytes)) "$verify" "$hash" "$blake3"
 		size=$((size + 1))
+	done
+}
+
+on_chain_memory() {
+	local size=0 mib=16
+	echo "On chain, one opening of a fill"
+	echo "      MiB  verify us"
+	while [ "$mib" -le 1048576 ]; do
+		printf '%9s  %s\n' "$mib" "$(benchmark_us verify_memory_opening "$size")"
+		size=$((size + 1)) mib=$((mib * 16))
+	done
+}
+
+# What a block does by itself, for any number of machines.
+per_block() {
+	local exponent reads writes ns class_reads class_writes class_ns
+	echo "A block, by machines on line"
+	echo "  machines  calls: reads  writes    us    class window: reads  writes    us"
+	for exponent in 3 5 6; do
+		read -r reads writes ns < <(measured node_registry calls_at_scale "$exponent" 5 reads writes extrinsic_time)
+		read -r class_reads class_writes class_ns < <(
+			measured resource_verification class_at_scale "$exponent" 5 reads writes extrinsic_time
+		)
+		printf '%10s  %12s  %6s  %4s    %19s  %6s  %4s\n' "$((10 ** exponent))" "$reads" "$writes" $((ns / 1000)) \
+			"$class_reads" "$class_writes" $((class_ns / 1000))
 	done
 }
 
@@ -53,6 +88,18 @@ prover() {
 	for rows in 512 1024 2048 4096; do
 		read -r kernel mops share < <(trial --rows "$rows" --threads 1 --seconds 3 -- kernel throughput_mops hash_share)
 		printf '%6s  %-11s  %-8.0f  %.1f %%\n' "$rows" "$kernel" "$mops" "$(awk "BEGIN { print 100 * $share }")"
+	done
+}
+
+memory() {
+	local mib threads rate
+	echo "The memory, filled and hashed"
+	echo "   MiB  threads  MiB/s"
+	for mib in 256 2048; do
+		for threads in 1 2; do
+			rate=$(trial --memory --memory-mib "$mib" --threads "$threads" -- mib_per_second)
+			printf '%6s  %7s  %.0f\n' "$mib" "$threads" "$rate"
+		done
 	done
 }
 
@@ -98,7 +145,10 @@ scripts/bootstrap.sh
 cargo build --workspace --locked
 build_bencher
 prover
+memory
 threads
 shared
 repeated
 on_chain
+on_chain_memory
+per_block

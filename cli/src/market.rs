@@ -1,14 +1,17 @@
 //! Machines as a matching sees them, and why they are passed over.
 
 use aidragon_client::{
-	chain::{ChainError, Snapshot},
+	chain::{Chain, ChainError, Snapshot},
 	keys::AccountId,
 	Worker,
 };
 use aidragon_primitives::{
 	matching::{bucket_of, check_fit, Misfit},
 	task::TaskSpec,
-	worker::{Candidate, Capability, Capacity, WorkerStatus, LIVENESS_BLOCKS},
+	worker::{
+		minute_of_day, Candidate, Capability, Capacity, ClassReport, Provider, Thresholds,
+		WorkerStatus,
+	},
 	Balance, BlockNumber, WorkerId,
 };
 use std::{
@@ -25,8 +28,35 @@ pub struct Machine {
 	pub worker: Worker,
 	/// What it proved last, valid or not.
 	pub capability: Option<Capability>,
-	/// Whether its provider's bond covers all of the provider's machines.
-	pub bonded: bool,
+	/// Its provider.
+	pub provider: Option<Provider>,
+	/// Whether an attestor that governance lists signed what it runs on.
+	pub is_energy_attested: bool,
+}
+
+/// What holds for all machines.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+	/// Bond that each machine takes in its first tier.
+	pub bond_per_worker: Balance,
+	/// The least that each tier of a class takes.
+	pub thresholds: Thresholds,
+	/// The block.
+	pub now: BlockNumber,
+	/// The minute of the day at that block, in Coordinated Universal Time.
+	pub minute: u16,
+}
+
+impl Rules {
+	/// Reads them at one block.
+	pub async fn read(chain: &Chain, at: &Snapshot) -> Result<Self, ChainError> {
+		Ok(Self {
+			bond_per_worker: chain.constant_u128("NodeRegistry", "BondPerWorker")?,
+			thresholds: at.thresholds().await?,
+			now: at.head().number,
+			minute: minute_of_day(at.timestamp_ms().await?.unwrap_or(0)),
+		})
+	}
 }
 
 /// Why a machine gets no work at all, whatever the task. The first that applies counts.
@@ -34,13 +64,15 @@ pub struct Machine {
 pub enum Obstacle {
 	/// It finishes what it has and takes nothing new.
 	Draining,
+	/// It takes nothing new and may be switched off.
+	Paused,
 	/// It is on its way out.
 	Retiring,
-	/// Its daemon did not show itself for a while.
+	/// Its daemon did not answer a call of the chain, and has not shown itself since.
 	NotLive,
-	/// It never proved what it has, or the proof is too old.
+	/// It never proved throughput or memory, or the proof is too old.
 	NotProved,
-	/// Its provider's bond does not cover it.
+	/// Its provider's bond does not cover it and the work in hand.
 	NotBonded,
 	/// All it proved is taken, or it proved less than one vCPU.
 	Full,
@@ -51,12 +83,17 @@ impl Obstacle {
 	pub fn message(self) -> &'static str {
 		match self {
 			Self::Draining => "it is draining: it takes nothing new until its provider resumes it",
+			Self::Paused => "it is paused: it takes nothing new until it is resumed",
 			Self::Retiring => "it is retiring: it takes nothing new any more",
-			Self::NotLive => "its daemon has not shown itself lately: start it, or look at its log",
-			Self::NotProved => {
-				"it has no valid proof of its resources: its daemon renews it when it runs"
+			Self::NotLive => {
+				"its daemon did not answer the chain's call: start it, or look at its log"
 			}
-			Self::NotBonded => "its provider's bond does not cover all machines: increase the bond",
+			Self::NotProved => {
+				"throughput or memory have no valid proof: its daemon renews them when it runs"
+			}
+			Self::NotBonded => {
+				"its provider's bond does not cover all machines and their work: increase the bond"
+			}
 			Self::Full => "all that it proved is taken, or it proved less than one vCPU",
 		}
 	}
@@ -65,6 +102,7 @@ impl Obstacle {
 	pub fn name(self) -> &'static str {
 		match self {
 			Self::Draining => "draining",
+			Self::Paused => "paused",
 			Self::Retiring => "retiring",
 			Self::NotLive => "not_live",
 			Self::NotProved => "not_proved",
@@ -87,6 +125,8 @@ pub enum Rung {
 	Busy,
 	/// Finishes what it has.
 	Draining,
+	/// Takes nothing new and may be switched off.
+	Paused,
 	/// On its way out.
 	Retiring,
 }
@@ -99,105 +139,122 @@ impl fmt::Display for Rung {
 			Self::Online => "online",
 			Self::Busy => "busy",
 			Self::Draining => "draining",
+			Self::Paused => "paused",
 			Self::Retiring => "retiring",
 		})
 	}
 }
 
 impl Machine {
-	/// Whether its daemon showed itself lately.
-	pub fn is_live(&self, now: BlockNumber) -> bool {
-		self.worker.last_seen.is_some_and(|seen| now <= seen.saturating_add(LIVENESS_BLOCKS))
-	}
-
-	/// What it proved, if that still counts.
-	pub fn proof(&self, now: BlockNumber) -> Option<&Capability> {
-		self.capability.as_ref().filter(|capability| capability.is_valid_at(now))
+	/// What it proved, valid or not.
+	pub fn proved(&self) -> Capability {
+		self.capability.unwrap_or_default()
 	}
 
 	/// Proved capacity that no task holds.
 	pub fn free(&self, now: BlockNumber) -> Capacity {
-		self.proof(now).map_or_else(Capacity::default, |proof| {
-			proof.proved_part(&self.worker.claimed).saturating_sub(&self.worker.reserved)
-		})
+		let ledger = &self.worker.ledger;
+		self.proved().proved_part(&ledger.claimed(), now).saturating_sub(&ledger.reserved())
 	}
 
-	/// Why it gets no work at block `now`, if it does not.
-	pub fn obstacle(&self, now: BlockNumber) -> Option<Obstacle> {
+	/// Its class, and why it is no higher.
+	pub fn class(&self, rules: &Rules) -> ClassReport {
+		let covers = |provider: &Provider| provider.covers_promotion(rules.bond_per_worker);
+		let may_rise = self.provider.as_ref().is_some_and(covers);
+		ClassReport::of(&self.worker, &self.proved(), &rules.thresholds, may_rise, rules.now)
+	}
+
+	fn is_bonded(&self, rules: &Rules) -> bool {
+		self.provider.as_ref().is_some_and(|provider| provider.is_covered(rules.bond_per_worker))
+	}
+
+	/// Why it gets no work, if it does not.
+	pub fn obstacle(&self, rules: &Rules) -> Option<Obstacle> {
 		match self.worker.status {
 			WorkerStatus::Draining => Some(Obstacle::Draining),
+			WorkerStatus::Paused => Some(Obstacle::Paused),
 			WorkerStatus::Retiring { .. } => Some(Obstacle::Retiring),
-			WorkerStatus::Active if !self.is_live(now) => Some(Obstacle::NotLive),
-			WorkerStatus::Active if self.proof(now).is_none() => Some(Obstacle::NotProved),
-			WorkerStatus::Active if !self.bonded => Some(Obstacle::NotBonded),
-			WorkerStatus::Active => bucket_of(&self.free(now)).is_none().then_some(Obstacle::Full),
+			WorkerStatus::Active if !self.worker.availability.is_online() => {
+				Some(Obstacle::NotLive)
+			}
+			WorkerStatus::Active if !self.proved().is_valid_at(rules.now) => {
+				Some(Obstacle::NotProved)
+			}
+			WorkerStatus::Active if !self.is_bonded(rules) => Some(Obstacle::NotBonded),
+			WorkerStatus::Active => {
+				bucket_of(&self.free(rules.now)).is_none().then_some(Obstacle::Full)
+			}
 		}
 	}
 
-	/// Where it stands at block `now`.
-	pub fn rung(&self, now: BlockNumber) -> Rung {
+	/// Where it stands.
+	pub fn rung(&self, rules: &Rules) -> Rung {
+		let is_there = self.worker.availability.is_online() && self.is_bonded(rules);
 		match self.worker.status {
 			WorkerStatus::Retiring { .. } => Rung::Retiring,
 			WorkerStatus::Draining => Rung::Draining,
-			WorkerStatus::Active if self.proof(now).is_none() => Rung::Registered,
-			WorkerStatus::Active if !self.is_live(now) || !self.bonded => Rung::Verified,
+			WorkerStatus::Paused => Rung::Paused,
+			WorkerStatus::Active if !self.proved().is_valid_at(rules.now) => Rung::Registered,
+			WorkerStatus::Active if !is_there => Rung::Verified,
 			WorkerStatus::Active if self.worker.running > 0 => Rung::Busy,
 			WorkerStatus::Active => Rung::Online,
 		}
 	}
 
-	fn candidate(&self, now: BlockNumber) -> Candidate<AccountId> {
+	fn candidate(&self, rules: &Rules) -> Candidate<AccountId> {
+		let proved_mops = self.proved().throughput_mops(rules.now);
+		let tier = self.worker.standing.throughput.tier;
 		Candidate {
 			worker: self.id,
 			provider: self.worker.provider,
-			price_per_gfuel: self.worker.price_per_gfuel,
-			free: self.free(now),
-			throughput_mops: self.proof(now).map_or(0, |proof| proof.throughput_mops),
+			offer: self.worker.offer,
+			free: self.free(rules.now),
+			throughput_mops: rules.thresholds.counted_mops(tier, proved_mops),
+			stake_free: self
+				.provider
+				.as_ref()
+				.map_or(0, |provider| provider.stake_free(rules.bond_per_worker)),
 		}
 	}
 }
 
 /// All machines at one block.
-pub async fn machines(at: &Snapshot, bond_per_worker: Balance) -> Result<Vec<Machine>, ChainError> {
+pub async fn machines(at: &Snapshot) -> Result<Vec<Machine>, ChainError> {
 	let workers = at.workers().await?;
 	let capabilities: BTreeMap<WorkerId, Capability> =
 		at.capabilities().await?.into_iter().collect();
-	let providers: BTreeSet<AccountId> =
-		workers.iter().map(|(_, worker)| worker.provider).collect();
-	let mut bonded = BTreeMap::new();
-	for account in providers {
-		bonded.insert(account, is_bonded(at, &account, bond_per_worker).await?);
+	let owners: BTreeSet<AccountId> = workers.iter().map(|(_, worker)| worker.provider).collect();
+	let mut providers = BTreeMap::new();
+	for account in owners {
+		providers.insert(account, at.provider(&account).await?);
 	}
-	let machine = |(id, worker): (WorkerId, Worker)| Machine {
-		id,
-		bonded: bonded.get(&worker.provider).copied().unwrap_or(false),
-		worker,
-		capability: capabilities.get(&id).copied(),
-	};
-	Ok(workers.into_iter().map(machine).collect())
+	let mut machines = Vec::with_capacity(workers.len());
+	for (id, worker) in workers {
+		machines.push(Machine {
+			id,
+			provider: providers.get(&worker.provider).cloned().flatten(),
+			capability: capabilities.get(&id).copied(),
+			is_energy_attested: is_energy_attested(at, &worker).await?,
+			worker,
+		});
+	}
+	Ok(machines)
 }
 
 /// One machine at one block.
-pub async fn machine(
-	at: &Snapshot,
-	id: WorkerId,
-	bond_per_worker: Balance,
-) -> Result<Option<Machine>, ChainError> {
+pub async fn machine(at: &Snapshot, id: WorkerId) -> Result<Option<Machine>, ChainError> {
 	let Some(worker) = at.worker(id).await? else { return Ok(None) };
 	let capability = at.capability(id).await?;
-	let bonded = is_bonded(at, &worker.provider, bond_per_worker).await?;
-	Ok(Some(Machine { id, worker, capability, bonded }))
+	let provider = at.provider(&worker.provider).await?;
+	let is_energy_attested = is_energy_attested(at, &worker).await?;
+	Ok(Some(Machine { id, worker, capability, provider, is_energy_attested }))
 }
 
-async fn is_bonded(
-	at: &Snapshot,
-	provider: &AccountId,
-	bond_per_worker: Balance,
-) -> Result<bool, ChainError> {
-	let provider = at.provider(provider).await?;
-	Ok(provider.is_some_and(|provider| {
-		provider.bond >= bond_per_worker.saturating_mul(Balance::from(provider.workers))
-	}))
+async fn is_energy_attested(at: &Snapshot, worker: &Worker) -> Result<bool, ChainError> {
+	match &worker.energy_attestor {
+		Some(attestor) => at.is_attestor(attestor).await,
+		None => Ok(false),
+	}
 }
 
 /// How many machines fit a task right now, and why the others do not. Every machine counts once.
@@ -217,37 +274,51 @@ pub struct Supply {
 	pub too_slow: u32,
 	/// Those that ask more than the price cap.
 	pub above_cap: u32,
-	/// Those whose daemon has not shown itself lately.
+	/// Those that take only larger tasks.
+	pub task_too_small: u32,
+	/// Those that close before the task could be done.
+	pub closed: u32,
+	/// Those with too little bond behind them for what the task may earn.
+	pub bond_too_low: u32,
+	/// Those whose daemon did not answer the chain's call.
 	pub not_live: u32,
 	/// Those without a valid proof.
 	pub not_proved: u32,
-	/// Those that drain, retire, or are not covered by a bond.
+	/// Those that drain, pause, retire, or are not covered by a bond.
 	pub not_offered: u32,
 }
 
 impl Supply {
-	/// Looks at every machine the way a draw at block `now` would.
+	/// Looks at every machine the way a draw would.
 	pub fn of(
 		machines: &[Machine],
 		spec: &TaskSpec,
 		excluded: &[WorkerId],
-		now: BlockNumber,
+		rules: &Rules,
 	) -> Self {
 		let mut supply = Self { machines: machines.len() as u32, ..Self::default() };
 		let mut providers = BTreeSet::new();
 		for machine in machines {
-			let candidate = machine.candidate(now);
-			let fit = check_fit(&candidate, &spec.requirements, spec.price_cap_per_gfuel, excluded);
-			let counter = match (machine.obstacle(now), fit) {
-				(Some(Obstacle::Draining | Obstacle::Retiring | Obstacle::NotBonded), _) => {
-					&mut supply.not_offered
-				}
+			let fit = check_fit(&machine.candidate(rules), spec, rules.minute, excluded);
+			let counter = match (machine.obstacle(rules), fit) {
+				(
+					Some(
+						Obstacle::Draining
+						| Obstacle::Paused
+						| Obstacle::Retiring
+						| Obstacle::NotBonded,
+					),
+					_,
+				) => &mut supply.not_offered,
 				(Some(Obstacle::NotLive), _) => &mut supply.not_live,
 				(Some(Obstacle::NotProved), _) => &mut supply.not_proved,
 				(_, Err(Misfit::HadItBefore)) => &mut supply.had_it_before,
 				(Some(Obstacle::Full), _) | (_, Err(Misfit::TooSmall)) => &mut supply.too_small,
 				(_, Err(Misfit::TooSlow)) => &mut supply.too_slow,
 				(_, Err(Misfit::TooExpensive)) => &mut supply.above_cap,
+				(_, Err(Misfit::TaskTooSmall)) => &mut supply.task_too_small,
+				(_, Err(Misfit::Closed)) => &mut supply.closed,
+				(_, Err(Misfit::BondTooLow)) => &mut supply.bond_too_low,
 				(None, Ok(())) => {
 					providers.insert(machine.worker.provider);
 					&mut supply.fitting
@@ -266,9 +337,12 @@ impl Supply {
 			(self.above_cap, "above the price cap"),
 			(self.too_small, "with too few vCPUs or too little memory free"),
 			(self.too_slow, "with too little proved throughput"),
-			(self.not_live, "not live"),
+			(self.task_too_small, "that take only larger tasks"),
+			(self.closed, "that close before the task could be done"),
+			(self.bond_too_low, "with too little bond for what the task may earn"),
+			(self.not_live, "off line"),
 			(self.not_proved, "without a valid proof of resources"),
-			(self.not_offered, "draining, retiring or short of bond"),
+			(self.not_offered, "draining, paused, retiring or short of bond"),
 			(self.had_it_before, "that had this task before"),
 		];
 		let reasons: Vec<String> = reasons
@@ -295,6 +369,9 @@ impl Supply {
 			"above_cap": self.above_cap,
 			"too_small": self.too_small,
 			"too_slow": self.too_slow,
+			"task_too_small": self.task_too_small,
+			"closed": self.closed,
+			"bond_too_low": self.bond_too_low,
 			"not_live": self.not_live,
 			"not_proved": self.not_proved,
 			"not_offered": self.not_offered,

@@ -17,7 +17,7 @@ use crate::{
 	args::TaskCommand,
 	context::Context,
 	exit::{Exit, Failure},
-	market::{self, Supply},
+	market::{self, Rules, Supply},
 	output::{self, hex, Report},
 };
 use aidragon_client::{
@@ -96,9 +96,9 @@ async fn report(context: &Context, chain: &Chain, id: TaskId) -> Result<(), Fail
 	let at = chain.at(&head);
 	let task = find(&at, id).await?;
 	let supply = if task.state == TaskState::Queued {
-		let bond = chain.constant_u128("NodeRegistry", "BondPerWorker")?;
-		let machines = market::machines(&at, bond).await?;
-		Some(Supply::of(&machines, &task.spec, &task.excluded, head.number))
+		let rules = Rules::read(chain, &at).await?;
+		let machines = market::machines(&at).await?;
+		Some(Supply::of(&machines, &task.spec, &task.excluded, &rules))
 	} else {
 		None
 	};

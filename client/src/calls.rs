@@ -6,9 +6,11 @@
 use crate::{keys::AccountId, Registration};
 use aidragon_primitives::{
 	attestation::Attestation,
-	challenge::{Commitment, Openings},
+	audit::{Archive, Entry},
+	merkle::MerklePath,
 	task::{DeclineReason, TaskSpec},
-	worker::{Capacity, TransportAddress},
+	verification::{Answer, Committed, Slot},
+	worker::{Capacity, Offer, Site, TransportAddress},
 	Balance, EraIndex, Hash32, TaskId, WorkerId,
 };
 use codec::{Compact, Encode};
@@ -75,24 +77,28 @@ impl subxt::transactions::Payload for Call {
 }
 
 /// Pallet, call and number of arguments of every call in this module, which the chain must offer.
-pub(crate) const REQUIRED: [(&str, &str, usize); 24] = [
+pub(crate) const REQUIRED: [(&str, &str, usize); 28] = [
 	("Balances", "transfer_keep_alive", 2),
 	("NodeRegistry", "register_provider", 1),
 	("NodeRegistry", "increase_bond", 1),
 	("NodeRegistry", "register_worker", 1),
-	("NodeRegistry", "update_price", 2),
+	("NodeRegistry", "update_offer", 2),
+	("NodeRegistry", "declare_site", 2),
 	("NodeRegistry", "update_endpoint", 2),
 	("NodeRegistry", "update_capacity", 1),
 	("NodeRegistry", "heartbeat", 0),
 	("NodeRegistry", "drain", 1),
+	("NodeRegistry", "pause", 1),
 	("NodeRegistry", "resume", 1),
 	("NodeRegistry", "retire_worker", 1),
 	("NodeRegistry", "remove_worker", 1),
 	("NodeRegistry", "exit_provider", 0),
 	("NodeRegistry", "withdraw_bond", 0),
-	("ResourceVerification", "request_challenge", 0),
+	("ResourceVerification", "request_challenge", 1),
 	("ResourceVerification", "commit_challenge", 1),
-	("ResourceVerification", "submit_openings", 1),
+	("ResourceVerification", "submit_openings", 2),
+	("ResourceVerification", "confirm_audit", 2),
+	("ResourceVerification", "report_entry", 5),
 	("TaskMatching", "submit_task", 1),
 	("TaskMatching", "cancel_task", 1),
 	("TaskMatching", "commit_result", 2),
@@ -123,9 +129,14 @@ pub fn register_worker(registration: &Registration) -> Call {
 	Call::new("NodeRegistry", "register_worker", registration)
 }
 
-/// Sets the asked price of the signing provider's machine, in smallest units per 10⁹ fuel.
-pub fn update_price(worker: WorkerId, price_per_gfuel: Balance) -> Call {
-	Call::new("NodeRegistry", "update_price", (worker, price_per_gfuel))
+/// Sets what the signing provider's machine asks, and when it takes tasks.
+pub fn update_offer(worker: WorkerId, offer: &Offer) -> Call {
+	Call::new("NodeRegistry", "update_offer", (worker, offer))
+}
+
+/// Says where the signing provider's machine stands and what it runs on.
+pub fn declare_site(worker: WorkerId, site: &Site) -> Call {
+	Call::new("NodeRegistry", "declare_site", (worker, site))
 }
 
 /// Announces where the signing machine can be reached.
@@ -138,7 +149,7 @@ pub fn update_capacity(claimed: &Capacity) -> Call {
 	Call::new("NodeRegistry", "update_capacity", claimed)
 }
 
-/// The signing machine's sign of life.
+/// The signing machine's answer to a call, or its return.
 pub fn heartbeat() -> Call {
 	Call::new("NodeRegistry", "heartbeat", ())
 }
@@ -146,6 +157,11 @@ pub fn heartbeat() -> Call {
 /// Takes no new tasks.
 pub fn drain(worker: WorkerId) -> Call {
 	Call::new("NodeRegistry", "drain", worker)
+}
+
+/// Takes no new tasks, and may be switched off once it has none.
+pub fn pause(worker: WorkerId) -> Call {
+	Call::new("NodeRegistry", "pause", worker)
 }
 
 /// Takes tasks again.
@@ -173,19 +189,35 @@ pub fn withdraw_bond() -> Call {
 	Call::new("NodeRegistry", "withdraw_bond", ())
 }
 
-/// Asks for a challenge.
-pub fn request_challenge() -> Call {
-	Call::new("ResourceVerification", "request_challenge", ())
+/// Asks for a challenge of one part of the signing machine.
+pub fn request_challenge(slot: Slot) -> Call {
+	Call::new("ResourceVerification", "request_challenge", slot)
 }
 
-/// Binds the signing machine to a run of its challenge.
-pub fn commit_challenge(commitment: &Commitment) -> Call {
-	Call::new("ResourceVerification", "commit_challenge", commitment)
+/// Binds the signing machine to what it did for its challenge.
+pub fn commit_challenge(committed: &Committed) -> Call {
+	Call::new("ResourceVerification", "commit_challenge", committed)
 }
 
-/// Opens the drawn elements of the committed run.
-pub fn submit_openings(openings: &Openings) -> Call {
-	Call::new("ResourceVerification", "submit_openings", openings)
+/// Opens what was drawn of it, and binds the machine to an archive of more.
+pub fn submit_openings(answer: &Answer, archive: &Archive) -> Call {
+	Call::new("ResourceVerification", "submit_openings", (answer, archive))
+}
+
+/// Says that the signing machine found nothing wrong with an archive.
+pub fn confirm_audit(worker: WorkerId, slot: Slot) -> Call {
+	Call::new("ResourceVerification", "confirm_audit", (worker, slot))
+}
+
+/// Shows entry `index` of an archive, which does not hold.
+pub fn report_entry(
+	worker: WorkerId,
+	slot: Slot,
+	index: u32,
+	entry: &Entry,
+	path: &MerklePath,
+) -> Call {
+	Call::new("ResourceVerification", "report_entry", (worker, slot, index, entry, path))
 }
 
 /// Submits a task and puts its escrow on hold.

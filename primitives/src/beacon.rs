@@ -5,7 +5,7 @@
 //! block `n` is built takes the authorship of both blocks, and bending it takes giving up a block, which
 //! buys one bit.
 
-use crate::{BlockNumber, Hash32, TaskId, WorkerId};
+use crate::{verification::Slot, BlockNumber, Hash32, TaskId, WorkerId};
 use codec::Encode;
 use sp_crypto_hashing::blake2_256;
 
@@ -19,9 +19,14 @@ pub fn draw_seed(beacon: Hash32, task: TaskId, attempt: u8) -> Hash32 {
 	(b"aidragon/draw/1", beacon, task, attempt).using_encoded(blake2_256)
 }
 
-/// The seed of a challenge: bound to the chain and to the machine, so that work cannot be shared.
-pub fn challenge_seed(beacon: Hash32, genesis: Hash32, worker: WorkerId) -> Hash32 {
-	(b"aidragon/challenge/1", beacon, genesis, worker).using_encoded(blake2_256)
+/// The seed of a challenge: bound to the chain, to the machine and to the part of it, so that work cannot be shared.
+pub fn challenge_seed(beacon: Hash32, genesis: Hash32, worker: WorkerId, slot: Slot) -> Hash32 {
+	(b"aidragon/challenge/2", beacon, genesis, worker, slot).using_encoded(blake2_256)
+}
+
+/// The seed of what the chain draws by itself in a block: whom it calls, and whom it challenges.
+pub fn call_seed(beacon: Hash32, purpose: &[u8]) -> Hash32 {
+	(b"aidragon/call/1", beacon, purpose).using_encoded(blake2_256)
 }
 
 /// A stream of numbers drawn from a seed, the same on every machine.

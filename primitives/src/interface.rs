@@ -1,7 +1,8 @@
 //! The traits through which the pallets talk to each other. The runtime wires them in one file.
 
 use crate::{
-	worker::{Candidate, Capability, Capacity},
+	beacon::SeedStream,
+	worker::{Candidate, Capability, Capacity, PROOF_TIERS},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId,
 };
 
@@ -17,35 +18,79 @@ pub trait Beacon {
 pub trait Capabilities {
 	/// What `worker` proved last, valid or not.
 	fn capability(worker: WorkerId) -> Option<Capability>;
+	/// Lets what the machine proved lapse soon: it claims more than it did when it proved that.
+	fn hardware_changed(worker: WorkerId);
 	/// Forgets a machine that was removed.
 	fn forget(worker: WorkerId);
 }
 
 /// The bonds behind machines.
-pub trait Bonds {
+pub trait Bonds<AccountId> {
 	/// Takes up to `amount` of the bond behind `worker`, for a statement that the chain saw to be false, and gives what
-	/// was taken. Bad luck is no such statement.
-	fn slash(worker: WorkerId, amount: Balance) -> Balance;
+	/// was taken. Bad luck is no such statement. Whoever showed it gets half, the treasury the rest.
+	fn slash(worker: WorkerId, amount: Balance, shown_by: Option<&AccountId>) -> Balance;
+}
+
+/// Who keeps the standing of machines.
+pub trait Standings {
+	/// The machine proved something; `may_rise` where nobody had reason to doubt what it proved before.
+	fn proved(worker: WorkerId, may_rise: bool);
+	/// The machine lost a challenge.
+	fn failed(worker: WorkerId);
+}
+
+/// The machines that are on line, in dense lists by tier of throughput.
+pub trait Roster {
+	/// How many machines each tier has on line, from tier 0 on.
+	fn lengths() -> [u32; PROOF_TIERS + 1];
+	/// The machine at one position of a tier's list.
+	fn online_at(tier: u8, position: u32) -> Option<WorkerId>;
+	/// Whether the machine takes tasks and has none.
+	fn is_idle(worker: WorkerId) -> bool;
+}
+
+/// Draws a machine that is on line, each with the same chance: its tier and its position.
+pub fn draw_online(lengths: &[u32; PROOF_TIERS + 1], stream: &mut SeedStream) -> Option<(u8, u32)> {
+	let total = lengths.iter().fold(0u32, |sum, length| sum.saturating_add(*length));
+	let mut left = stream.below(total);
+	for (tier, length) in (0u8..).zip(lengths) {
+		if left < *length {
+			return Some((tier, left));
+		}
+		left -= length;
+	}
+	None
 }
 
 /// Where machines and their owners are looked up.
 pub trait WorkerDirectory<AccountId> {
 	/// The machine that signs with `hot_key`.
 	fn worker_of(hot_key: &AccountId) -> Option<WorkerId>;
+	/// The provider of a machine.
+	fn provider_of(worker: WorkerId) -> Option<AccountId>;
 	/// The machine as a candidate, if it may be given work at block `now`: registered, active, bonded, live,
 	/// and with a valid proof.
 	fn candidate(worker: WorkerId, now: BlockNumber) -> Option<Candidate<AccountId>>;
-	/// Takes `capacity` of a machine that is a candidate. Changes nothing where it does not fit.
+	/// Takes from a machine that is a candidate. Changes nothing where it does not fit.
 	fn reserve(
 		worker: WorkerId,
-		capacity: &Capacity,
+		reservation: &Reservation,
 		now: BlockNumber,
 	) -> Result<(), CapacityExceeded>;
 	/// Gives back what [`Self::reserve`] took, and notes how the machine fared.
-	fn release(worker: WorkerId, capacity: &Capacity, conduct: Conduct);
+	fn release(worker: WorkerId, reservation: &Reservation, conduct: Conduct);
 }
 
-/// The machine has not as much left as was asked for.
+/// What one task takes of a machine and of the bond behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+	/// Of the machine.
+	pub capacity: Capacity,
+	/// The most that the task may earn, which the bond has to cover.
+	pub stake: Balance,
+}
+
+/// The machine, or the bond behind it, has not as much left as was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapacityExceeded;
 
@@ -66,10 +111,15 @@ pub enum Conduct {
 pub trait SupplyListener {
 	/// Looks at `worker` again.
 	fn supply_changed(worker: WorkerId);
+	/// Whether `worker` stands in the index.
+	fn is_supplied(worker: WorkerId) -> bool;
 }
 
 impl SupplyListener for () {
 	fn supply_changed(_: WorkerId) {}
+	fn is_supplied(_: WorkerId) -> bool {
+		true
+	}
 }
 
 /// Why money could not be moved. Nothing was moved.
@@ -98,4 +148,23 @@ pub trait Escrow<AccountId> {
 	) -> Result<(), EscrowError>;
 	/// What is on hold for all live tasks of `who`.
 	fn locked(who: &AccountId) -> Balance;
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn every_machine_on_line_is_drawn_as_often_as_another() {
+		let lengths = [0, 3, 0, 5, 0, 0, 2];
+		let mut stream = SeedStream::new([3; 32]);
+		let mut counts = std::collections::BTreeMap::<(u8, u32), u32>::new();
+		for _ in 0..10_000 {
+			*counts.entry(draw_online(&lengths, &mut stream).unwrap()).or_default() += 1;
+		}
+		assert_eq!(counts.len(), 10);
+		// Four standard deviations of a binomial with 10,000 tries at a tenth.
+		assert!(counts.values().all(|count| (880..=1_120).contains(count)), "{counts:?}");
+		assert_eq!(draw_online(&[0; PROOF_TIERS + 1], &mut stream), None);
+	}
 }

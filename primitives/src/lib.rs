@@ -12,8 +12,11 @@
 //! | [`payout`] | escrow, payment and reward arithmetic |
 //! | [`attestation`] | what a worker signs about a result, and the commitment to it |
 //! | [`beacon`] | the randomness that draws and challenges use |
-//! | [`challenge`] | the seeded int8 challenge: prover, openings, verification, score |
-//! | [`merkle`] | the Merkle tree under the challenge |
+//! | [`verification`] | a challenge from its request to its end |
+//! | [`challenge`] | the seeded int8 challenge of a processor: prover, openings, check, score |
+//! | [`memory`] | the fill of a memory: prover, openings, check |
+//! | [`audit`] | many more openings, checked by drawn machines |
+//! | [`merkle`] | the Merkle tree under the challenges |
 //! | [`interface`] | the traits through which the pallets talk to each other |
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -21,14 +24,17 @@
 extern crate alloc;
 
 pub mod attestation;
+pub mod audit;
 pub mod beacon;
 pub mod challenge;
 pub mod interface;
 pub mod matching;
+pub mod memory;
 pub mod merkle;
 pub mod payout;
 pub mod state;
 pub mod task;
+pub mod verification;
 pub mod worker;
 
 /// An amount of DRGN in its smallest unit, 10⁻¹² DRGN.

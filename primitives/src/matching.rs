@@ -7,7 +7,7 @@
 
 use crate::{
 	beacon::SeedStream,
-	task::{MatchingPolicy, Requirements},
+	task::{MatchingPolicy, TaskSpec},
 	worker::{Candidate, Capacity},
 	Balance, WorkerId,
 };
@@ -81,23 +81,36 @@ pub enum Misfit {
 	TooSlow,
 	/// It asks more than the task's price cap.
 	TooExpensive,
+	/// The task is smaller than what it takes.
+	TaskTooSmall,
+	/// It closes before the task could be done.
+	Closed,
+	/// The bond behind it does not cover what the task may earn.
+	BondTooLow,
 }
 
-/// Checks `candidate` against everything the task asks for.
+/// Checks `candidate` and the task against everything that either asks of the other, at `minute` of the day.
 pub fn check_fit<AccountId>(
 	candidate: &Candidate<AccountId>,
-	requirements: &Requirements,
-	price_cap_per_gfuel: Balance,
+	spec: &TaskSpec,
+	minute: u16,
 	excluded: &[WorkerId],
 ) -> Result<(), Misfit> {
+	let offer = &candidate.offer;
 	if excluded.contains(&candidate.worker) {
 		Err(Misfit::HadItBefore)
-	} else if !candidate.free.holds(&requirements.capacity) {
+	} else if !candidate.free.holds(&spec.requirements.capacity) {
 		Err(Misfit::TooSmall)
-	} else if candidate.throughput_mops < requirements.throughput_min_mops {
+	} else if candidate.throughput_mops < spec.requirements.throughput_min_mops {
 		Err(Misfit::TooSlow)
-	} else if candidate.price_per_gfuel > price_cap_per_gfuel {
+	} else if offer.price_per_gfuel > spec.price_cap_per_gfuel {
 		Err(Misfit::TooExpensive)
+	} else if spec.fuel_limit < offer.task_min_fuel {
+		Err(Misfit::TaskTooSmall)
+	} else if !offer.is_open(minute, spec.execution_blocks) {
+		Err(Misfit::Closed)
+	} else if spec.stake(offer.price_per_gfuel) > candidate.stake_free {
+		Err(Misfit::BondTooLow)
 	} else {
 		Ok(())
 	}
@@ -109,12 +122,12 @@ fn compare<AccountId>(
 	right: &Candidate<AccountId>,
 ) -> Ordering {
 	match policy {
-		MatchingPolicy::Cheapest => left.price_per_gfuel.cmp(&right.price_per_gfuel),
+		MatchingPolicy::Cheapest => left.offer.price_per_gfuel.cmp(&right.offer.price_per_gfuel),
 		MatchingPolicy::Fastest => right.throughput_mops.cmp(&left.throughput_mops),
 		// price₁ / throughput₁ against price₂ / throughput₂, without the division.
 		MatchingPolicy::Balanced => {
 			let cross = |a: &Candidate<AccountId>, b: &Candidate<AccountId>| {
-				a.price_per_gfuel.saturating_mul(Balance::from(b.throughput_mops))
+				a.offer.price_per_gfuel.saturating_mul(Balance::from(b.throughput_mops))
 			};
 			cross(left, right).cmp(&cross(right, left))
 		}
@@ -150,15 +163,20 @@ pub fn choose<AccountId: Clone + PartialEq>(
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::{
+		task::{BlobRef, Program, ProgramKind, Requirements},
+		worker::{Hours, Offer},
+	};
 	use proptest::prelude::*;
 
 	fn candidate(worker: WorkerId, provider: u8, price: Balance, mops: u32) -> Candidate<u8> {
 		Candidate {
 			worker,
 			provider,
-			price_per_gfuel: price,
+			offer: Offer::at(price),
 			free: Capacity { vcpus: 4, memory_mib: 4096 },
 			throughput_mops: mops,
+			stake_free: 1_000,
 		}
 	}
 
@@ -242,20 +260,39 @@ mod tests {
 
 	#[test]
 	fn misfits_are_named() {
-		let requirements = Requirements {
-			capacity: Capacity { vcpus: 2, memory_mib: 1024 },
-			throughput_min_mops: 500,
+		let blob = BlobRef { hash: [1; 32], size_bytes: 1 };
+		let mut spec = TaskSpec {
+			program: Program { kind: ProgramKind::WasiCommand, blob },
+			input: blob,
+			source: Default::default(),
+			requirements: Requirements {
+				capacity: Capacity { vcpus: 2, memory_mib: 1024 },
+				throughput_min_mops: 500,
+			},
+			fuel_limit: 1_000,
+			output_limit_bytes: 1,
+			execution_blocks: 20,
+			deadline_blocks: 100,
+			replicas: 1,
+			matching: MatchingPolicy::Cheapest,
+			price_cap_per_gfuel: 10,
+			retries: 0,
 		};
 		let machine = candidate(7, 1, 10, 600);
-		assert_eq!(check_fit(&machine, &requirements, 10, &[]), Ok(()));
-		assert_eq!(check_fit(&machine, &requirements, 9, &[]), Err(Misfit::TooExpensive));
-		assert_eq!(check_fit(&machine, &requirements, 10, &[7]), Err(Misfit::HadItBefore));
-		assert_eq!(
-			check_fit(&candidate(7, 1, 10, 400), &requirements, 10, &[]),
-			Err(Misfit::TooSlow)
-		);
-		let large =
-			Requirements { capacity: Capacity { vcpus: 5, memory_mib: 1024 }, ..requirements };
-		assert_eq!(check_fit(&machine, &large, 10, &[]), Err(Misfit::TooSmall));
+		let check = |machine: &Candidate<u8>, spec: &TaskSpec| check_fit(machine, spec, 600, &[8]);
+		assert_eq!(check(&machine, &spec), Ok(()));
+		assert_eq!(check(&candidate(8, 1, 10, 600), &spec), Err(Misfit::HadItBefore));
+		assert_eq!(check(&candidate(7, 1, 11, 600), &spec), Err(Misfit::TooExpensive));
+		assert_eq!(check(&candidate(7, 1, 10, 400), &spec), Err(Misfit::TooSlow));
+		let offering = |offer: Offer| Candidate { offer, ..machine.clone() };
+		let task_min_fuel = spec.fuel_limit + 1;
+		let choosy = offering(Offer { task_min_fuel, ..Offer::at(10) });
+		assert_eq!(check(&choosy, &spec), Err(Misfit::TaskTooSmall));
+		let hours = Some(Hours { from_minute: 0, until_minute: 600 });
+		assert_eq!(check(&offering(Offer { hours, ..Offer::at(10) }), &spec), Err(Misfit::Closed));
+		let short = Candidate { stake_free: 0, ..machine.clone() };
+		assert_eq!(check(&short, &spec), Err(Misfit::BondTooLow));
+		spec.requirements.capacity.vcpus = 5;
+		assert_eq!(check(&machine, &spec), Err(Misfit::TooSmall));
 	}
 }

@@ -256,6 +256,11 @@ impl TaskSpec {
 			.checked_mul(Balance::from(self.replicas))
 	}
 
+	/// What one replica may earn at most with a machine that asks `price_per_gfuel`.
+	pub fn stake(&self, price_per_gfuel: Balance) -> Balance {
+		payout::ceiling_price(self.fuel_limit, price_per_gfuel).unwrap_or(Balance::MAX)
+	}
+
 	/// Equal results that settle the task: a majority of the replicas.
 	pub fn quorum(&self) -> usize {
 		usize::from(self.replicas) / 2 + 1

@@ -1,113 +1,33 @@
 //! Providers, worker machines, their offers and what they proved.
 
+mod address;
+mod availability;
+mod capacity;
+mod class;
+mod offer;
+mod proof;
+
+pub use address::{SocketText, TransportAddress, SOCKETS_MAX, SOCKET_BYTES_MAX};
+pub use availability::{
+	calls_in_block, Availability, CALLS_MAX, CALL_ANSWER_BLOCKS, CALL_INTERVAL_BLOCKS,
+	HALF_LIFE_BLOCKS, SCORE_PPM,
+};
+pub use capacity::{Capacity, Ledger, LedgerError};
+pub use class::{
+	Class, ClassReport, Rank, Standing, Thresholds, TierLimit, AVAILABILITY_TIERS,
+	PROMOTION_BLOCKS, PROOF_TIERS,
+};
+pub use offer::{minute_of_day, EnergySource, Hours, Offer, Region, Site, DAY_MINUTES};
+pub use proof::{Capability, Proof, MOPS_PER_VCPU};
+
 use crate::{Balance, BlockNumber, WorkerId};
-use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Socket addresses under which one transport key may be announced.
-pub const SOCKETS_MAX: u32 = 4;
-/// Bytes of one socket address in text form, such as `203.0.113.7:4433` or `[2001:db8::1]:4433`.
-pub const SOCKET_BYTES_MAX: u32 = 56;
-
-/// A socket address as text: an IP address, a colon and a port.
-pub type SocketText = BoundedVec<u8, ConstU32<SOCKET_BYTES_MAX>>;
-
-/// Where blobs can be fetched: a transport key and the sockets at which its holder listens.
-#[derive(
-	Clone,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct TransportAddress {
-	/// The ed25519 key that the QUIC endpoint proves on every connection.
-	pub node_key: [u8; 32],
-	/// QUIC sockets (UDP), in text form, best first.
-	pub sockets: BoundedVec<SocketText, ConstU32<SOCKETS_MAX>>,
-	/// A plain HTTP socket that serves the same blobs at `/blobs/<hash>`, if there is one.
-	pub http: Option<SocketText>,
-}
-
-impl TransportAddress {
-	/// The first field that is not a socket address, if any: what a caller should mend.
-	pub fn malformed_field(&self) -> Option<&'static str> {
-		if self.sockets.iter().any(|socket| !is_socket(socket)) {
-			return Some("sockets");
-		}
-		match &self.http {
-			Some(socket) if !is_socket(socket) => Some("http"),
-			_ => None,
-		}
-	}
-}
-
-fn is_socket(text: &[u8]) -> bool {
-	core::str::from_utf8(text).is_ok_and(|text| text.parse::<core::net::SocketAddr>().is_ok())
-}
-
-/// What a machine has or what a task needs of it while it runs.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Capacity {
-	/// Virtual processors.
-	pub vcpus: u16,
-	/// Memory in MiB.
-	pub memory_mib: u32,
-}
-
-impl Capacity {
-	/// Whether all of `needed` fits in.
-	pub fn holds(&self, needed: &Capacity) -> bool {
-		self.vcpus >= needed.vcpus && self.memory_mib >= needed.memory_mib
-	}
-
-	/// The sum, or `None` where a field overflows.
-	pub fn checked_add(&self, other: &Capacity) -> Option<Capacity> {
-		Some(Capacity {
-			vcpus: self.vcpus.checked_add(other.vcpus)?,
-			memory_mib: self.memory_mib.checked_add(other.memory_mib)?,
-		})
-	}
-
-	/// What is left, with zero where more is taken than there is.
-	pub fn saturating_sub(&self, other: &Capacity) -> Capacity {
-		Capacity {
-			vcpus: self.vcpus.saturating_sub(other.vcpus),
-			memory_mib: self.memory_mib.saturating_sub(other.memory_mib),
-		}
-	}
-
-	/// The smaller of each field.
-	pub fn min(&self, other: &Capacity) -> Capacity {
-		Capacity {
-			vcpus: self.vcpus.min(other.vcpus),
-			memory_mib: self.memory_mib.min(other.memory_mib),
-		}
-	}
-}
-
-/// Blocks for which a sign of life counts.
-pub const LIVENESS_BLOCKS: u32 = 40;
-/// Blocks between two signs of life that a daemon aims for.
-pub const HEARTBEAT_BLOCKS: u32 = 12;
+/// Fewest blocks between two free calls of one machine that ask nothing else of it than to wait.
+pub const FREE_CALL_BLOCKS: u32 = 6;
+/// Encryption keys of a machine that stay readable: the newest, and the one before for work that was begun with it.
+pub const KEY_EPOCHS_KEPT: u32 = 2;
 
 /// What registers a machine.
 #[derive(
@@ -124,51 +44,10 @@ pub struct Registration<AccountId> {
 	pub address: TransportAddress,
 	/// What the machine says it has.
 	pub claimed: Capacity,
-	/// Asked price in smallest units per 10⁹ fuel.
-	pub price_per_gfuel: Balance,
-}
-
-/// Proved throughput that one sold vCPU has to stand on, in million int8 operations per second.
-pub const MOPS_PER_VCPU: u32 = 200;
-/// Memory that one proved vCPU lets a machine sell, until memory is proved by itself.
-pub const MEMORY_MIB_PER_VCPU: u32 = 16_384;
-
-/// What a machine proved in its last challenge.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Capability {
-	/// Proved throughput in million int8 operations per second of the chain's time.
-	pub throughput_mops: u32,
-	/// The block in which the openings were checked.
-	pub proved_at: BlockNumber,
-	/// The last block at which the proof still counts.
-	pub valid_until: BlockNumber,
-}
-
-impl Capability {
-	/// Whether the proof counts at block `now`.
-	pub fn is_valid_at(&self, now: BlockNumber) -> bool {
-		now <= self.valid_until
-	}
-
-	/// The part of `claimed` that the proof covers. A claim beyond it counts as nothing.
-	pub fn proved_part(&self, claimed: &Capacity) -> Capacity {
-		let vcpus = u16::try_from(self.throughput_mops / MOPS_PER_VCPU).unwrap_or(u16::MAX);
-		claimed.min(&Capacity {
-			vcpus,
-			memory_mib: u32::from(vcpus).saturating_mul(MEMORY_MIB_PER_VCPU),
-		})
-	}
+	/// What it asks, and when it takes tasks.
+	pub offer: Offer,
+	/// Where it stands and what it runs on.
+	pub site: Site,
 }
 
 /// Whether a machine takes tasks.
@@ -185,15 +64,21 @@ impl Capability {
 	TypeInfo,
 )]
 pub enum WorkerStatus {
-	/// Takes tasks while it is live and its proof is valid.
+	/// Takes tasks while it is on line and its proofs are valid.
+	#[codec(index = 0)]
 	Active,
-	/// Finishes what it has and takes nothing new.
+	/// Finishes what it has and takes nothing new. It stays on line and is called as before.
+	#[codec(index = 1)]
 	Draining,
 	/// On its way out: takes nothing, and can be removed from `removable_at` on.
+	#[codec(index = 2)]
 	Retiring {
 		/// The first block in which the machine can be removed.
 		removable_at: BlockNumber,
 	},
+	/// Finishes what it has, takes nothing new and is not called. It may be switched off.
+	#[codec(index = 3)]
+	Paused,
 }
 
 /// A worker machine as the chain knows it.
@@ -207,17 +92,25 @@ pub struct Worker<AccountId> {
 	pub hot_key: AccountId,
 	/// X25519 key to which inputs are encrypted.
 	pub encryption_key: [u8; 32],
+	/// How often that key was changed.
+	pub key_epoch: u32,
 	/// Where results can be fetched.
 	pub address: TransportAddress,
-	/// What the machine says it has. Only the proved part is ever sold.
-	pub claimed: Capacity,
-	/// What running tasks hold of it.
-	pub reserved: Capacity,
-	/// Asked price in smallest units per 10⁹ fuel.
-	pub price_per_gfuel: Balance,
+	/// What the machine says it has, and what running tasks hold of it.
+	pub ledger: Ledger,
+	/// What it asks, and when it takes tasks.
+	pub offer: Offer,
+	/// Where it stands and what it runs on, as its provider says.
+	pub site: Site,
+	/// The attestor that signed what it runs on. It counts while governance lists that account.
+	pub energy_attestor: Option<AccountId>,
 	/// Whether it takes tasks.
 	pub status: WorkerStatus,
-	/// The last block in which the daemon showed itself; `None` once it missed a deadline and stayed away.
+	/// How reliably it is there, and whether it is now.
+	pub availability: Availability,
+	/// The tiers that its proofs have earned it.
+	pub standing: Standing,
+	/// The last block in which the daemon showed itself.
 	pub last_seen: Option<BlockNumber>,
 	/// Tasks it holds at the moment.
 	pub running: u32,
@@ -236,8 +129,43 @@ pub struct Provider {
 	pub bond: Balance,
 	/// Registered machines, retiring ones included.
 	pub workers: u32,
+	/// The sum of [`Standing::bond_units`] over these machines.
+	pub bond_units: u32,
+	/// The most that the tasks in work with these machines may earn.
+	pub at_stake: Balance,
 	/// Set once the provider asked to leave: the first block in which the bond can be withdrawn.
 	pub withdrawable_at: Option<BlockNumber>,
+}
+
+impl Provider {
+	/// The bond that these machines and the work with them take, where one machine takes `bond_per_worker`.
+	///
+	/// Half of what stands behind the machines covers work too; what exceeds it takes as much bond again.
+	pub fn bond_needed(&self, bond_per_worker: Balance) -> Balance {
+		let machines = bond_per_worker.saturating_mul(Balance::from(self.bond_units));
+		machines.saturating_add(self.at_stake.saturating_sub(machines / 2))
+	}
+
+	/// Whether the bond covers these machines and the work with them.
+	pub fn is_covered(&self, bond_per_worker: Balance) -> bool {
+		self.bond >= self.bond_needed(bond_per_worker)
+	}
+
+	/// How much more work the bond covers.
+	pub fn stake_free(&self, bond_per_worker: Balance) -> Balance {
+		let machines = bond_per_worker.saturating_mul(Balance::from(self.bond_units));
+		let all = self.bond.saturating_sub(machines).saturating_add(machines / 2);
+		match self.is_covered(bond_per_worker) {
+			true => all.saturating_sub(self.at_stake),
+			false => 0,
+		}
+	}
+
+	/// Whether the bond would cover one more tier of one machine.
+	pub fn covers_promotion(&self, bond_per_worker: Balance) -> bool {
+		let promoted = Self { bond_units: self.bond_units.saturating_add(1), ..self.clone() };
+		self.bond >= promoted.bond_needed(bond_per_worker)
+	}
 }
 
 /// A machine that may be given work at this block, with what scoring needs.
@@ -247,49 +175,47 @@ pub struct Candidate<AccountId> {
 	pub worker: WorkerId,
 	/// Its provider.
 	pub provider: AccountId,
-	/// Asked price in smallest units per 10⁹ fuel.
-	pub price_per_gfuel: Balance,
+	/// What it asks, and when it takes tasks.
+	pub offer: Offer,
 	/// Proved capacity that no task holds.
 	pub free: Capacity,
-	/// Proved throughput in million int8 operations per second.
+	/// Proved throughput as far as its tier counts it, in million int8 operations per second.
 	pub throughput_mops: u32,
+	/// The most that one more task may earn with the bond behind it.
+	pub stake_free: Balance,
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
 
-	#[test]
-	fn p4_only_the_proved_part_of_a_claim_counts() {
-		let capability = Capability { throughput_mops: 500, proved_at: 1, valid_until: 9 };
-		let claimed = Capacity { vcpus: 64, memory_mib: 1 << 20 };
-		let proved = capability.proved_part(&claimed);
-		assert_eq!(proved, Capacity { vcpus: 2, memory_mib: 2 * MEMORY_MIB_PER_VCPU });
-		let modest = Capacity { vcpus: 1, memory_mib: 512 };
-		assert_eq!(capability.proved_part(&modest), modest);
-		assert!(capability.is_valid_at(9) && !capability.is_valid_at(10));
+	fn provider(bond: Balance, bond_units: u32, at_stake: Balance) -> Provider {
+		Provider { bond, workers: 1, bond_units, at_stake, withdrawable_at: None }
 	}
 
 	#[test]
-	fn a_capability_too_small_for_one_vcpu_proves_nothing() {
-		let capability =
-			Capability { throughput_mops: MOPS_PER_VCPU - 1, proved_at: 1, valid_until: 9 };
-		let claimed = Capacity { vcpus: 1, memory_mib: 1 };
-		assert_eq!(capability.proved_part(&claimed), Capacity::default());
+	fn p7_the_bond_grows_with_class_and_with_work() {
+		assert_eq!(provider(0, 1, 0).bond_needed(100), 100);
+		assert_eq!(provider(0, 3, 0).bond_needed(100), 300);
+		// Half of it covers work; beyond, each unit at stake takes a unit of bond.
+		assert_eq!(provider(0, 1, 50).bond_needed(100), 100);
+		assert_eq!(provider(0, 1, 80).bond_needed(100), 130);
+		assert_eq!(provider(100, 1, 0).stake_free(100), 50);
+		assert_eq!(provider(120, 1, 60).stake_free(100), 10);
+		assert_eq!(provider(99, 1, 0).stake_free(100), 0);
+		assert!(provider(200, 1, 0).covers_promotion(100));
+		assert!(!provider(199, 1, 0).covers_promotion(100));
+		assert!(!provider(Balance::MAX - 1, u32::MAX, Balance::MAX).is_covered(Balance::MAX));
 	}
 
-	#[test]
-	fn malformed_sockets_are_named() {
-		let text = |text: &str| SocketText::try_from(text.as_bytes().to_vec()).unwrap();
-		let mut address = TransportAddress {
-			node_key: [1; 32],
-			sockets: vec![text("127.0.0.1:4433"), text("[::1]:4433")].try_into().unwrap(),
-			http: None,
-		};
-		assert_eq!(address.malformed_field(), None);
-		address.http = Some(text("localhost"));
-		assert_eq!(address.malformed_field(), Some("http"));
-		address.sockets = vec![text("127.0.0.1")].try_into().unwrap();
-		assert_eq!(address.malformed_field(), Some("sockets"));
+	proptest::proptest! {
+		#[test]
+		fn what_is_free_is_covered_and_no_more(bond in 0u128..2_000, units in 0u32..6, at_stake in 0u128..900) {
+			let before = provider(bond, units, at_stake);
+			let free = before.stake_free(100);
+			let with = |more: Balance| provider(bond, units, at_stake + more).is_covered(100);
+			proptest::prop_assert_eq!(before.is_covered(100), with(free));
+			proptest::prop_assert!(!with(free + 1) || units > 0 && at_stake + free < 50 * u128::from(units));
+		}
 	}
 }

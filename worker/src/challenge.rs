@@ -1,4 +1,7 @@
-//! The machine's side of the challenge: when to ask, what to compute, when to stop, what to send.
+//! The machine's side of a challenge: when to ask, what to compute, when to stop, what to send.
+//!
+//! Processor and memory are challenged by themselves, each by the same steps. Both work on the machine's memory, the
+//! processor for the states of its run, so a fill waits until there is room.
 //!
 //! The seed is taken from the best block, since a reorganisation costs only the work since then. The openings
 //! are sent only once the beacon that draws them, and the seed that was computed from, are finalized: a
@@ -6,27 +9,33 @@
 
 mod compute;
 mod extent;
+mod fill;
 mod pace;
 mod trial;
+mod work;
 
-pub use compute::{open_all, start, Limits, Run};
+pub use compute::{start_run, Limits};
 pub use extent::Extent;
+pub use fill::{fillable_mib, start_fill, try_fill, Amount, FillTrial};
 pub use pace::Pace;
 pub use trial::{try_out, Trial};
+pub use work::{Doing, Work};
 
 use aidragon_primitives::{
-	challenge::{Challenge, Commitment, Stage, VALIDITY_BLOCKS, WINDOW_BLOCKS},
-	worker::Capability,
+	verification::{Challenge, Committed, Slot, Stage},
+	worker::Proof,
 	BlockNumber, Hash32,
 };
 
 /// What the chain shows of the challenge and of what led to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
+	/// The part of the machine.
+	pub slot: Slot,
 	/// Height of the best block.
 	pub best_number: BlockNumber,
-	/// What the machine proved last, as the best block has it.
-	pub capability: Option<Capability>,
+	/// What it proved last, as the best block has it.
+	pub proof: Option<Proof>,
 	/// The challenge that it is or was in, as the best block has it.
 	pub challenge: Option<Challenge>,
 	/// The seed, where the best block knows it.
@@ -39,9 +48,11 @@ pub struct Sight {
 	pub final_openings_beacon: Option<Hash32>,
 	/// Whether the machine takes tasks and none is running.
 	pub is_idle: bool,
+	/// Whether the memory that the work takes is there.
+	pub has_room: bool,
 }
 
-/// What this process has of a run.
+/// What this process has of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Local {
 	/// Nothing.
@@ -52,8 +63,8 @@ pub enum Local {
 	Done {
 		/// The seed.
 		seed: Hash32,
-		/// What to commit to.
-		commitment: Commitment,
+		/// What to commit to; `None` where nothing was finished.
+		committed: Option<Committed>,
 	},
 }
 
@@ -73,7 +84,7 @@ pub enum Step {
 	Wait,
 	/// Ask for a challenge.
 	Request,
-	/// Compute from this seed until shortly before the deadline.
+	/// Run or fill from this seed until shortly before the deadline.
 	Compute {
 		/// The seed.
 		seed: Hash32,
@@ -85,14 +96,14 @@ pub enum Step {
 		/// The seed.
 		seed: Hash32,
 		/// What the machine is bound to.
-		commitment: Commitment,
+		committed: Committed,
 	},
 	/// Send the commitment.
-	Commit(Commitment),
+	Commit(Committed),
 	/// Send the openings that this beacon draws.
 	Open {
 		/// What the machine is bound to.
-		commitment: Commitment,
+		committed: Committed,
 		/// The beacon.
 		beacon: Hash32,
 	},
@@ -109,8 +120,8 @@ pub fn next_step(sight: &Sight, local: &Local) -> Step {
 		Stage::Requested if sight.best_number < challenge.commit_deadline() => {
 			compute(sight, challenge, local)
 		}
-		Stage::Committed { commitment, .. } if is_answerable(sight, challenge) => {
-			answer(sight, &commitment, local)
+		Stage::Committed { committed, .. } if is_answerable(sight, challenge) => {
+			answer(sight, &committed, local)
 		}
 		_ => request_or_rest(sight, local),
 	}
@@ -129,42 +140,48 @@ fn compute(sight: &Sight, challenge: &Challenge, local: &Local) -> Step {
 	};
 	match local {
 		Local::Computing(own) if *own == seed => Step::Wait,
-		Local::Done { seed: own, commitment } if *own == seed && commitment.rounds > 0 => {
-			Step::Commit(*commitment)
+		Local::Done { seed: own, committed: Some(committed) } if *own == seed => {
+			Step::Commit(*committed)
 		}
-		Local::Done { seed: own, .. } if *own == seed => {
-			Step::Discard("not a single round was finished in time")
-		}
+		Local::Done { seed: own, .. } if *own == seed => Step::Discard("nothing was finished in time"),
 		Local::Computing(_) | Local::Done { .. } => {
 			Step::Discard("the block of its seed was reorganised")
 		}
-		Local::Idle => {
-			let deadline = challenge.commit_deadline();
-			let blocks_left = deadline.saturating_sub(sight.best_number);
-			// A poor score would hold for an hour; another challenge can be had in a minute.
-			match blocks_left > WINDOW_BLOCKS / 2 {
-				true => Step::Compute { seed, deadline },
-				false => Step::Wait,
-			}
-		}
+		Local::Idle => begin(sight, challenge, seed),
 	}
 }
 
-fn answer(sight: &Sight, commitment: &Commitment, local: &Local) -> Step {
-	let Some(Challenge { stage: Stage::Committed { commitment: finalized, .. }, .. }) =
+fn begin(sight: &Sight, challenge: &Challenge, seed: Hash32) -> Step {
+	let deadline = challenge.commit_deadline();
+	let blocks_left = deadline.saturating_sub(sight.best_number);
+	let is_worth_it = match sight.slot {
+		// A poor score would hold for an hour; another challenge can be had in a minute. Not so where the chain called:
+		// then a poor score is better than none.
+		Slot::Processor => challenge.is_called || blocks_left > sight.slot.window_blocks() / 2,
+		Slot::Memory => true,
+	};
+	match is_worth_it && sight.has_room && blocks_left > 1 {
+		true => Step::Compute { seed, deadline },
+		false => Step::Wait,
+	}
+}
+
+fn answer(sight: &Sight, committed: &Committed, local: &Local) -> Step {
+	let Some(Challenge { stage: Stage::Committed { committed: finalized, .. }, .. }) =
 		sight.final_challenge
 	else {
 		return Step::Wait;
 	};
 	let Some(seed) = sight.final_seed else { return Step::Wait };
-	if finalized != *commitment {
+	if finalized != *committed {
 		return Step::Wait;
 	}
 	match local {
-		Local::Idle => Step::Recompute { seed, commitment: *commitment },
-		Local::Done { seed: own, commitment: done } if *own == seed && done == commitment => {
+		Local::Idle if sight.has_room => Step::Recompute { seed, committed: *committed },
+		Local::Idle => Step::Wait,
+		Local::Done { seed: own, committed: Some(done) } if *own == seed && done == committed => {
 			match sight.final_openings_beacon {
-				Some(beacon) => Step::Open { commitment: *commitment, beacon },
+				Some(beacon) => Step::Open { committed: *committed, beacon },
 				None => Step::Wait,
 			}
 		}
@@ -181,16 +198,15 @@ fn request_or_rest(sight: &Sight, local: &Local) -> Step {
 	}
 	let now = sight.best_number.saturating_add(1);
 	let may_ask = sight.challenge.is_none_or(|challenge| challenge.is_over_at(now));
-	match sight.is_idle && may_ask && needs_proof(sight) {
+	match sight.is_idle && sight.has_room && may_ask && needs_proof(sight) {
 		true => Step::Request,
 		false => Step::Wait,
 	}
 }
 
 fn needs_proof(sight: &Sight) -> bool {
-	sight.capability.is_none_or(|capability| {
-		sight.best_number.saturating_add(VALIDITY_BLOCKS / 4) > capability.valid_until
-	})
+	let ahead = sight.best_number.saturating_add(sight.slot.validity_blocks() / 4);
+	sight.proof.is_none_or(|proof| ahead > proof.valid_until)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The command line. Results go to standard output, everything else to standard error.
 
 use crate::{
-	challenge::try_out,
+	challenge::{fillable_mib, try_fill, try_out},
 	config::{template, Config, Layer},
 	daemon::{self, server_address, RunOptions},
 	doctor, lifecycle,
@@ -58,7 +58,7 @@ enum Command {
 		#[arg(long)]
 		yes: bool,
 	},
-	/// Run the daemon. SIGTERM drains it; a second signal ends it at once.
+	/// Run the daemon. SIGTERM pauses it once nothing is owed; a second signal ends it at once.
 	Run {
 		/// Register with this provider's key first, and agree to the bond.
 		#[arg(long, value_name = "FILE|//URI")]
@@ -87,12 +87,19 @@ enum Command {
 		/// Rows of the matrices; what a challenge would take if not given.
 		#[arg(long, value_parser = parse_size)]
 		rows: Option<MatrixSize>,
+		/// Fill the memory that is sold, or as much of it as is free, instead of computing.
+		#[arg(long, conflicts_with_all = ["rows", "seconds"])]
+		memory: bool,
 		/// The form of the answer.
 		#[arg(long, value_enum, default_value_t)]
 		output: Output,
 	},
 	/// Finish what runs and take nothing new.
 	Drain,
+	/// Finish what runs, take nothing new and be called no more: the machine may be switched off.
+	Pause,
+	/// Begin a new epoch of the encryption key; prints its number.
+	RotateKey,
 	/// Take tasks again.
 	Resume,
 	/// Take the machine out for good.
@@ -169,7 +176,13 @@ async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow
 			print(output, &report)?;
 			return Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
 		}
-		Command::Benchmark { seconds, threads, rows, output } => {
+		Command::Benchmark { threads, memory: true, output, .. } => {
+			let threads = threads.unwrap_or(config.capacity.vcpus);
+			let memory_mib = fillable_mib(config.capacity.memory_mib);
+			let trial = tokio::task::spawn_blocking(move || try_fill(threads, memory_mib)).await?;
+			print(output, &trial.context("memory_mib: at least 16 MiB must be free to be filled")?)?;
+		}
+		Command::Benchmark { seconds, threads, rows, output, .. } => {
 			let threads = threads.unwrap_or(config.capacity.vcpus);
 			let (memory_mib, time) =
 				(config.capacity.memory_mib / 2, Duration::from_secs(seconds.into()));
@@ -178,6 +191,8 @@ async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow
 			print(output, &trial.await?)?;
 		}
 		Command::Drain => lifecycle::drain(&config).await?,
+		Command::Pause => lifecycle::pause(&config).await?,
+		Command::RotateKey => put(lifecycle::rotate_key(&config).await?)?,
 		Command::Resume => lifecycle::resume(&config).await?,
 		Command::Retire { provider_key, yes } => {
 			lifecycle::retire(&config, &load_provider(&provider_key)?, yes).await?;

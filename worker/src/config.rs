@@ -3,13 +3,14 @@
 mod amount;
 mod layer;
 mod template;
+mod terms;
 
 pub use amount::{format_drgn, parse_drgn, AmountError};
 pub use layer::Layer;
 pub use template::template;
 
 use crate::machine::Machine;
-use aidragon_primitives::{worker::Capacity, Balance};
+use aidragon_primitives::worker::{Capacity, Offer, Site};
 use std::{
 	io,
 	net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -50,8 +51,10 @@ pub struct Config {
 	pub quic_port: u16,
 	/// TCP port of the HTTP fallback; 0 lets the system choose at every start.
 	pub http_port: u16,
-	/// Asked price in smallest units per 10⁹ fuel.
-	pub price_per_gfuel: Balance,
+	/// What the machine asks, and when it takes tasks.
+	pub offer: Offer,
+	/// Where it stands and what it runs on.
+	pub site: Site,
 	/// What the machine sells.
 	pub capacity: Capacity,
 	/// Where metrics are served, if anywhere.
@@ -161,15 +164,8 @@ impl Layer {
 				address; set announce to the machine's public address";
 			return Err(ConfigError::Value { field: "announce", message: message.into() });
 		}
-		let price = self.price_per_gfuel.unwrap_or_else(|| DEFAULT_PRICE.into());
-		let price_per_gfuel = parse_drgn(&price).map_err(|error| ConfigError::Value {
-			field: "price_per_gfuel",
-			message: error.to_string(),
-		})?;
-		if price_per_gfuel == 0 {
-			let message = "must be above 0 DRGN".into();
-			return Err(ConfigError::Value { field: "price_per_gfuel", message });
-		}
+		let offer = terms::offer(&self)?;
+		let site = terms::site(&self)?;
 		Ok(Config {
 			url: self.url.unwrap_or_else(|| DEFAULT_URL.into()),
 			data_dir,
@@ -177,7 +173,8 @@ impl Layer {
 			announce,
 			quic_port: self.quic_port.unwrap_or(DEFAULT_QUIC_PORT),
 			http_port: self.http_port.unwrap_or(DEFAULT_HTTP_PORT),
-			price_per_gfuel,
+			offer,
+			site,
 			capacity: capacity(self.vcpus, self.memory_mib, machine)?,
 			metrics: self.metrics,
 			retention: retention(self.retention_hours)?,
@@ -246,7 +243,8 @@ mod tests {
 		assert_eq!(config.capacity, MACHINE.sellable());
 		assert_eq!(config.announce, config.listen);
 		assert_eq!(config.retention, Duration::from_secs(24 * 3_600));
-		assert_eq!(config.price_per_gfuel, 10_000_000_000);
+		assert_eq!(config.offer, Offer::at(10_000_000_000));
+		assert_eq!(config.site, Site::default());
 	}
 
 	#[test]
@@ -258,6 +256,11 @@ mod tests {
 			(Layer { memory_mib: Some(0), ..Layer::default() }, "memory_mib: is 0"),
 			(Layer { price_per_gfuel: Some("0".into()), ..Layer::default() }, "price_per_gfuel: "),
 			(Layer { price_per_gfuel: Some("x".into()), ..Layer::default() }, "price_per_gfuel: "),
+			(Layer { region: Some("Germany".into()), ..Layer::default() }, "region: "),
+			(Layer { energy: Some("coal".into()), ..Layer::default() }, "energy: "),
+			(Layer { hours: Some("8-18".into()), ..Layer::default() }, "hours: "),
+			(Layer { hours: Some("24:00-06:00".into()), ..Layer::default() }, "hours: "),
+			(Layer { task_min_gfuel: Some(u64::MAX), ..Layer::default() }, "task_min_gfuel: "),
 			(Layer { retention_hours: Some(0), ..Layer::default() }, "retention_hours: "),
 		];
 		for (layer, message) in cases {

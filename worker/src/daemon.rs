@@ -5,6 +5,7 @@
 //! ([`crate::decide`], [`crate::challenge`], `upkeep`) of two blocks and the journal, so it does not matter
 //! which events were missed, or how often the process was killed.
 
+mod audits;
 mod challenges;
 mod jobs;
 mod outbox;
@@ -21,18 +22,21 @@ use crate::{
 	metrics::Metrics,
 };
 use aidragon_client::{
-	blobs::BlobStore,
+	blobs::{BlobStore, BlobTransport},
 	calls,
 	calls::Call,
 	chain::{Chain, Head, SubmitError, View},
-	keys::Account,
+	keys::{Account, WorkerKeys},
 };
 use aidragon_primitives::{
-	worker::{TransportAddress, WorkerStatus},
+	matching::bucket_of,
+	verification::Slot,
+	worker::{Proof, TransportAddress, WorkerStatus},
 	TaskId, WorkerId,
 };
 use anyhow::Context;
-use challenges::ChallengeWork;
+use audits::Audits;
+use challenges::Challenges;
 use futures::StreamExt;
 use jobs::{Heights, JobEvent, Jobs};
 use outbox::{Answer, Outbox, Request, Wanted};
@@ -55,13 +59,13 @@ struct Daemon {
 	config: Config,
 	chain: Chain,
 	account: Account,
-	encryption_key: [u8; 32],
+	keys: WorkerKeys,
 	address: TransportAddress,
 	store: BlobStore,
 	journal: Journal,
 	/// What the journal holds, as this loop is the only one that writes it.
 	entries: BTreeMap<Key, Entry>,
-	self_drained: bool,
+	self_paused: bool,
 	/// This machine, once it is registered.
 	id: Option<WorkerId>,
 	best: Option<Arc<ChainView>>,
@@ -69,7 +73,9 @@ struct Daemon {
 	heights: watch::Sender<Heights>,
 	jobs: Jobs,
 	outbox: Outbox,
-	challenge: ChallengeWork,
+	challenges: Challenges,
+	audits: Audits,
+	transport: Arc<dyn BlobTransport>,
 	metrics: Arc<Metrics>,
 	shutting_down: bool,
 	last_block_at: Instant,
@@ -88,7 +94,8 @@ impl Daemon {
 				Some(head) = finalized.next() => self.finalized_block(head).await,
 				event = self.jobs.next() => self.job_event(event)?,
 				(request, answer) = self.outbox.finished() => self.answered(request, answer),
-				prover = self.challenge.computed() => self.challenge_computed(prover),
+				(slot, work) = self.challenges.computed() => self.challenge_computed(slot, work),
+				audited = self.audits.finished() => self.audited(audited)?,
 				Ok(()) = stop.changed() => self.begin_shutdown(),
 				_ = sweep.tick() => self.sweep(),
 				_ = tick.tick() => {}
@@ -102,7 +109,7 @@ impl Daemon {
 
 	async fn best_block(&mut self, head: Head) {
 		self.last_block_at = Instant::now();
-		self.challenge.block_arrived(head.number, self.last_block_at);
+		self.challenges.block_arrived(head.number, self.last_block_at);
 		if let Some(view) = self.read(head).await {
 			self.note_changes(&view);
 			self.metrics.best_block.store(view.number.into(), Ordering::Relaxed);
@@ -161,10 +168,28 @@ impl Daemon {
 				None => tracing::error!(block, "the machine was removed from the chain"),
 			}
 		}
-		if let Some(capability) = view.capability.filter(|new| before.capability != Some(*new)) {
-			Metrics::count(&self.metrics.challenges_passed);
-			let (mops, until) = (capability.throughput_mops, capability.valid_until);
-			tracing::info!(block, mops, until, "the machine's throughput is proved");
+		for slot in Slot::ALL {
+			let proof = |view: &ChainView| view.capability.and_then(|proved| proved.proof(slot));
+			let is_new = |new: &Proof| proof(before).is_none_or(|old| old.proved_at != new.proved_at);
+			if let Some(Proof { amount, valid_until, .. }) = proof(view).filter(is_new) {
+				Metrics::count(&self.metrics.challenges_passed);
+				match slot {
+					Slot::Processor => {
+						tracing::info!(block, mops = amount, valid_until, "throughput is proved");
+					}
+					Slot::Memory => {
+						tracing::info!(block, mib = amount, valid_until, "memory is proved");
+					}
+				}
+			}
+		}
+		let is_online = |view: &ChainView| {
+			view.worker.as_ref().is_some_and(|worker| worker.availability.is_online())
+		};
+		match (is_online(before), is_online(view)) {
+			(false, true) => tracing::info!(block, "the machine is on line"),
+			(true, false) => tracing::warn!(block, "the machine is off line for the chain"),
+			_ => {}
 		}
 	}
 
@@ -177,7 +202,8 @@ impl Daemon {
 		};
 		let mut wanted = Vec::new();
 		self.step_tasks(id, &best, &finalized, &mut wanted)?;
-		self.step_challenge(&best, &finalized, &mut wanted);
+		self.step_challenges(&best, &finalized, &mut wanted);
+		self.step_audits(id, &best, &mut wanted);
 		wanted.extend(self.upkeep(&best));
 		self.settle_resumption(&finalized)?;
 		while let Some(chosen) = self.outbox.choose(&wanted, best.number) {
@@ -189,28 +215,36 @@ impl Daemon {
 
 	fn upkeep(&self, best: &ChainView) -> Option<Wanted> {
 		let worker = best.worker.as_ref()?;
-		let is_elsewhere =
-			worker.address != self.address || worker.encryption_key != self.encryption_key;
+		let key = self.keys.encryption_key(worker.key_epoch);
+		let is_elsewhere = worker.address != self.address || worker.encryption_key != key;
 		// What running tasks hold cannot be withdrawn; it will be, once they are over.
 		let sold = &self.config.capacity;
-		let is_resized = worker.claimed != *sold && sold.holds(&worker.reserved);
+		let is_resized = worker.ledger.claimed() != *sold && sold.holds(&worker.ledger.reserved());
+		// Whether the bond is what is missing, only the chain's answer tells.
+		let capability = best.capability.unwrap_or_default();
+		let could_work = worker.status == WorkerStatus::Active
+			&& worker.running == 0
+			&& bucket_of(&capability.proved_part(sold, best.number)).is_some();
+		let is_overlooked = could_work && !best.is_supplied;
 		upkeep(&upkeep::Sight {
 			best_number: best.number,
 			status: worker.status,
 			last_seen: worker.last_seen,
+			is_listed: worker.availability.is_online() && !is_overlooked,
+			is_called: best.is_called,
 			is_elsewhere,
 			is_resized,
 			shutting_down: self.shutting_down,
-			self_drained: self.self_drained,
+			self_paused: self.self_paused,
 		})
 	}
 
-	/// Forgets that the daemon drained the machine once it takes tasks again for good.
+	/// Forgets that the daemon paused the machine once it takes tasks again for good.
 	fn settle_resumption(&mut self, finalized: &ChainView) -> anyhow::Result<()> {
 		let is_active = finalized.status() == Some(WorkerStatus::Active);
-		if self.self_drained && is_active && !self.shutting_down {
-			self.journal.set_self_drained(false)?;
-			self.self_drained = false;
+		if self.self_paused && is_active && !self.shutting_down {
+			self.journal.set_self_paused(false)?;
+			self.self_paused = false;
 		}
 		Ok(())
 	}
@@ -229,9 +263,9 @@ impl Daemon {
 	fn prepare(&mut self, request: &Request) -> anyhow::Result<()> {
 		match request {
 			Request::Deliver(key) | Request::Reveal(key) => self.mark_sent(*key, request),
-			Request::Drain if !self.self_drained => {
-				self.journal.set_self_drained(true)?;
-				self.self_drained = true;
+			Request::Pause if !self.self_paused => {
+				self.journal.set_self_paused(true)?;
+				self.self_paused = true;
 				Ok(())
 			}
 			_ => Ok(()),
@@ -240,19 +274,37 @@ impl Daemon {
 
 	fn call(&mut self, id: WorkerId, request: &Request) -> Option<Call> {
 		Some(match request {
-			Request::CommitChallenge(commitment) => calls::commit_challenge(commitment),
-			Request::OpenChallenge { commitment, beacon } => {
-				calls::submit_openings(&self.challenge.openings(commitment, beacon)?)
+			Request::BeginChallenge(slot) => calls::request_challenge(*slot),
+			Request::CommitChallenge(committed) => calls::commit_challenge(committed),
+			Request::OpenChallenge { committed, beacon } => {
+				let (answer, archive) = self.challenges.answer(committed, beacon, &self.store)?;
+				// From now on the time runs for which the archive is kept.
+				if let Err(error) = self.journal.touch([archive.blob.hash]) {
+					tracing::error!("the archive cannot be noted: {error}");
+					return None;
+				}
+				calls::submit_openings(&answer, &archive)
 			}
-			Request::BeginChallenge => calls::request_challenge(),
 			Request::Deliver(key) => self.delivery(*key)?,
 			Request::Reveal(key) => self.revelation(*key)?,
 			Request::Decline(key, reason) => calls::decline_task(key.task, *reason),
-			Request::Drain => calls::drain(id),
+			Request::ConfirmAudit(worker, slot) => calls::confirm_audit(*worker, *slot),
+			Request::ReportEntry(worker, slot) => self.report(*worker, *slot)?,
+			Request::Pause => calls::pause(id),
 			Request::Resume => calls::resume(id),
-			Request::Announce => calls::update_endpoint(&self.encryption_key, &self.address),
+			Request::Announce => calls::update_endpoint(&self.current_key()?, &self.address),
 			Request::Claim => calls::update_capacity(&self.config.capacity),
 			Request::Heartbeat => calls::heartbeat(),
+		})
+	}
+
+	/// The encryption key to announce: that of the chain's epoch where it is this machine's own, else of the next.
+	fn current_key(&self) -> Option<[u8; 32]> {
+		let worker = self.best.as_ref()?.worker.as_ref()?;
+		let own = self.keys.encryption_key(worker.key_epoch);
+		Some(match worker.encryption_key == own {
+			true => own,
+			false => self.keys.encryption_key(worker.key_epoch.saturating_add(1)),
 		})
 	}
 
@@ -290,7 +342,7 @@ impl Daemon {
 	fn begin_shutdown(&mut self) {
 		if !self.shutting_down {
 			self.shutting_down = true;
-			tracing::info!("shutting down: the machine is drained; signal again to exit at once");
+			tracing::info!("shutting down: the machine is paused; signal again to exit at once");
 		}
 	}
 
@@ -308,10 +360,11 @@ impl Daemon {
 			view.owed(id).iter().any(is_ours)
 		};
 		if is_silent && self.entries.is_empty() {
-			tracing::warn!("no blocks arrive; exiting without having drained the machine");
+			tracing::warn!("no blocks arrive; exiting without having paused the machine");
 			return true;
 		}
-		let takes_tasks = best.status() == Some(WorkerStatus::Active);
+		let status = best.status();
+		let takes_tasks = matches!(status, Some(WorkerStatus::Active | WorkerStatus::Draining));
 		self.outbox.is_idle() && !takes_tasks && !owes(best) && !owes(finalized)
 	}
 

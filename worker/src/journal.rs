@@ -32,7 +32,7 @@ const BLOBS: TableDefinition<&[u8; 32], u64> = TableDefinition::new("blobs");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
 const GENESIS: &str = "genesis";
-const SELF_DRAINED: &str = "self-drained";
+const SELF_PAUSED: &str = "self-paused";
 /// Version of the encoding of an entry.
 const ENTRY_VERSION: u8 = 1;
 
@@ -173,23 +173,23 @@ impl Journal {
 		})
 	}
 
-	/// Remembers whether the machine was drained by its own shutdown.
-	pub fn set_self_drained(&self, drained: bool) -> Result<(), JournalError> {
+	/// Remembers whether the machine was paused by its own shutdown.
+	pub fn set_self_paused(&self, paused: bool) -> Result<(), JournalError> {
 		self.write(|transaction| {
 			let mut table = transaction.open_table(META)?;
-			if drained {
-				table.insert(SELF_DRAINED, [1].as_slice())?;
+			if paused {
+				table.insert(SELF_PAUSED, [1].as_slice())?;
 			} else {
-				table.remove(SELF_DRAINED)?;
+				table.remove(SELF_PAUSED)?;
 			}
 			Ok(())
 		})
 	}
 
-	/// Whether the machine was drained by its own shutdown.
-	pub fn self_drained(&self) -> Result<bool, JournalError> {
+	/// Whether the machine was paused by its own shutdown.
+	pub fn self_paused(&self) -> Result<bool, JournalError> {
 		let transaction = self.database.begin_read()?;
-		Ok(transaction.open_table(META)?.get(SELF_DRAINED)?.is_some())
+		Ok(transaction.open_table(META)?.get(SELF_PAUSED)?.is_some())
 	}
 
 	/// Notes that `blobs` are used now.
@@ -254,7 +254,7 @@ fn bind(transaction: &WriteTransaction, genesis: Hash32) -> Result<u64, JournalE
 	transaction.open_table(BLOBS)?;
 	let dropped = entries.len()?;
 	entries.retain(|_, _| false)?;
-	meta.remove(SELF_DRAINED)?;
+	meta.remove(SELF_PAUSED)?;
 	meta.insert(GENESIS, genesis.as_slice())?;
 	Ok(dropped)
 }

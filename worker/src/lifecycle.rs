@@ -1,4 +1,4 @@
-//! Draining, resuming and retiring the machine by hand.
+//! Draining, pausing, resuming and retiring the machine by hand, and changing its encryption key.
 
 use crate::{cli::existing_keys, config::Config, register::ask};
 use aidragon_client::{
@@ -8,7 +8,7 @@ use aidragon_client::{
 	Worker,
 };
 use aidragon_primitives::{
-	worker::{WorkerStatus, HEARTBEAT_BLOCKS},
+	worker::{WorkerStatus, FREE_CALL_BLOCKS},
 	BlockNumber, WorkerId,
 };
 use anyhow::{bail, Context};
@@ -24,6 +24,7 @@ pub async fn drain(config: &Config) -> anyhow::Result<()> {
 	match worker.status {
 		WorkerStatus::Active => {}
 		WorkerStatus::Draining => return already(id, "draining"),
+		WorkerStatus::Paused => return already(id, "paused"),
 		WorkerStatus::Retiring { .. } => return already(id, "retiring"),
 	}
 	let included = chain.submit(&calls::drain(id), &account, View::Finalized).await?;
@@ -37,7 +38,38 @@ pub async fn drain(config: &Config) -> anyhow::Result<()> {
 	Ok(())
 }
 
-/// Lets a draining machine take tasks again.
+/// Lets the machine finish what it has, take nothing new and be called no more.
+pub async fn pause(config: &Config) -> anyhow::Result<()> {
+	let (chain, account) = hot(config).await?;
+	let (_, id, worker) = own_record(&chain, &account).await?;
+	match worker.status {
+		WorkerStatus::Active | WorkerStatus::Draining => {}
+		WorkerStatus::Paused => return already(id, "paused"),
+		WorkerStatus::Retiring { .. } => return already(id, "retiring"),
+	}
+	let included = chain.submit(&calls::pause(id), &account, View::Finalized).await?;
+	let (block, running) = (included.block.number, worker.running);
+	tracing::info!(worker = id, block, running, "paused: it may be switched off once nothing runs");
+	Ok(())
+}
+
+/// Begins a new epoch of the encryption key, and gives its number.
+pub async fn rotate_key(config: &Config) -> anyhow::Result<u32> {
+	let keys = existing_keys(config)?;
+	let (chain, account) = hot(config).await?;
+	let (head, id, worker) = own_record(&chain, &account).await?;
+	let wait = blocks_until_free(worker.last_seen, head.number);
+	if wait > 0 {
+		bail!("the chain takes this for free in {wait} blocks; try again then");
+	}
+	let epoch = worker.key_epoch.checked_add(1).context("the last epoch is reached")?;
+	let call = calls::update_endpoint(&keys.encryption_key(epoch), &worker.address);
+	let included = chain.submit(&call, &account, View::Finalized).await?;
+	tracing::info!(worker = id, block = included.block.number, epoch, "the encryption key is changed");
+	Ok(epoch)
+}
+
+/// Lets a draining or paused machine take tasks again.
 pub async fn resume(config: &Config) -> anyhow::Result<()> {
 	let (chain, account) = hot(config).await?;
 	let mut heads = chain.follow(View::Best);
@@ -46,7 +78,7 @@ pub async fn resume(config: &Config) -> anyhow::Result<()> {
 		let (head, id, worker) = own_record(&chain, &account).await?;
 		match worker.status {
 			WorkerStatus::Active => return already(id, "active"),
-			WorkerStatus::Draining => {}
+			WorkerStatus::Draining | WorkerStatus::Paused => {}
 			WorkerStatus::Retiring { .. } => {
 				bail!("worker {id} is retiring; register another machine")
 			}
@@ -125,7 +157,7 @@ fn already(id: WorkerId, what: &str) -> anyhow::Result<()> {
 
 /// Blocks until the chain takes a call of the hot key for free that it takes only once in a while.
 fn blocks_until_free(last_seen: Option<BlockNumber>, best: BlockNumber) -> u32 {
-	let free_at = last_seen.map_or(0, |seen| seen.saturating_add(HEARTBEAT_BLOCKS / 2));
+	let free_at = last_seen.map_or(0, |seen| seen.saturating_add(FREE_CALL_BLOCKS));
 	free_at.saturating_sub(best.saturating_add(1))
 }
 

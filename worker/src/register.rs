@@ -75,7 +75,7 @@ pub async fn ensure_registered(
 	let state = chain.at(&chain.head(View::Best).await?);
 	let hot_key = keys.hot_key()?.account_id();
 	if let Some(worker) = state.worker_of(&hot_key).await? {
-		reprice(chain, config, terms, worker).await?;
+		update_terms(chain, config, terms, worker).await?;
 		return Ok(Registered::Before(worker));
 	}
 	let provider = terms.provider.account_id();
@@ -102,10 +102,11 @@ async fn register(
 	let registration = Registration {
 		hot_key: keys.hot_key()?.account_id(),
 		consent: keys.consent(&chain.genesis(), &provider)?,
-		encryption_key: keys.encryption_key(),
+		encryption_key: keys.encryption_key(0),
 		address: address.clone(),
 		claimed: config.capacity,
-		price_per_gfuel: config.price_per_gfuel,
+		offer: config.offer,
+		site: config.site,
 	};
 	let call = calls::register_worker(&registration);
 	let included: Included = chain.submit(&call, &terms.provider, terms.view).await?;
@@ -114,8 +115,8 @@ async fn register(
 	Ok(Registered::Now(worker))
 }
 
-/// Checks who a registered machine belongs to, and brings its price up to date.
-async fn reprice(
+/// Checks who a registered machine belongs to, and brings its offer and its site up to date.
+async fn update_terms(
 	chain: &Chain,
 	config: &Config,
 	terms: &Terms,
@@ -130,17 +131,16 @@ async fn reprice(
 	if let WorkerStatus::Retiring { .. } = record.status {
 		bail!("worker {worker} is retiring; choose another data_dir and run `aidragon-worker init` there");
 	}
-	if record.claimed != config.capacity {
-		tracing::warn!(
-			worker, registered = ?record.claimed, configured = ?config.capacity,
-			"the chain has another capacity; retire this machine and register it anew to change it"
-		);
-	}
-	if record.price_per_gfuel != config.price_per_gfuel {
-		let call = calls::update_price(worker, config.price_per_gfuel);
+	if record.offer != config.offer {
+		let call = calls::update_offer(worker, &config.offer);
 		let included = chain.submit(&call, &terms.provider, terms.view).await?;
-		let price = format_drgn(config.price_per_gfuel);
-		tracing::info!(worker, block = included.block.number, price, "the price is changed");
+		let price = format_drgn(config.offer.price_per_gfuel);
+		tracing::info!(worker, block = included.block.number, price, "the offer is changed");
+	}
+	if record.site != config.site {
+		let call = calls::declare_site(worker, &config.site);
+		let included = chain.submit(&call, &terms.provider, terms.view).await?;
+		tracing::info!(worker, block = included.block.number, "the site is declared");
 	}
 	Ok(())
 }
@@ -170,8 +170,9 @@ fn bond_step(provider: Option<&Provider>, per_worker: Balance) -> anyhow::Result
 	if provider.withdrawable_at.is_some() {
 		bail!("the provider asked to leave and cannot register machines; use another account");
 	}
-	let workers = Balance::from(provider.workers).saturating_add(1);
-	let needed = per_worker.saturating_mul(workers);
+	let with_one_more =
+		Provider { bond_units: provider.bond_units.saturating_add(1), ..provider.clone() };
+	let needed = with_one_more.bond_needed(per_worker);
 	Ok(match needed.saturating_sub(provider.bond) {
 		0 => BondStep::Enough,
 		missing => BondStep::Raise(missing),
@@ -213,7 +214,7 @@ mod tests {
 	use super::*;
 
 	fn provider(bond: Balance, workers: u32) -> Provider {
-		Provider { bond, workers, withdrawable_at: None }
+		Provider { bond, workers, bond_units: workers, at_stake: 0, withdrawable_at: None }
 	}
 
 	#[test]

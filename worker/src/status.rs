@@ -7,7 +7,8 @@ use aidragon_client::{
 	Worker,
 };
 use aidragon_primitives::{
-	worker::{Capability, Capacity, Provider, WorkerStatus, LIVENESS_BLOCKS},
+	verification::Slot,
+	worker::{Capability, Capacity, Class, ClassReport, Provider, Thresholds, WorkerStatus},
 	Balance, BlockNumber, WorkerId,
 };
 use serde::Serialize;
@@ -44,6 +45,8 @@ pub struct Record {
 	pub capability: Option<Capability>,
 	/// Its provider.
 	pub provider: Option<Provider>,
+	/// The least that each tier of a class takes.
+	pub thresholds: Thresholds,
 	/// The bond that the chain asks for each machine.
 	pub bond_per_worker: Balance,
 }
@@ -61,6 +64,7 @@ impl Record {
 			capability: state.capability(id).await?,
 			provider: state.provider(&worker.provider).await?,
 			worker,
+			thresholds: state.thresholds().await?,
 			bond_per_worker: chain.constant_u128("NodeRegistry", "BondPerWorker")?,
 		}))
 	}
@@ -79,6 +83,17 @@ pub struct Status {
 	pub machine: Option<Machine>,
 }
 
+/// The tiers of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ClassTiers {
+	/// Of proved throughput.
+	pub throughput: u8,
+	/// Of proved memory.
+	pub memory: u8,
+	/// Of availability.
+	pub availability: u8,
+}
+
 /// The machine in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Machine {
@@ -90,10 +105,28 @@ pub struct Machine {
 	pub status: String,
 	/// Asked price in DRGN per 10⁹ fuel.
 	pub price_per_gfuel: String,
+	/// Its tiers: throughput and memory 0 to 6, availability 0 to 4.
+	pub class: ClassTiers,
+	/// What keeps the tier of throughput from rising.
+	pub class_limit: &'static str,
 	/// Proved throughput in million int8 operations per second, while the proof is valid.
-	pub throughput_mops: Option<u32>,
-	/// The last block of the proof.
-	pub proved_until: Option<BlockNumber>,
+	pub throughput_mops: u32,
+	/// What of that counts in its tier.
+	pub counted_mops: u32,
+	/// The last block of the proof of throughput.
+	pub throughput_until: Option<BlockNumber>,
+	/// Proved memory in MiB, while the proof is valid.
+	pub proved_memory_mib: u32,
+	/// The last block of the proof of memory.
+	pub memory_until: Option<BlockNumber>,
+	/// Share of the chain's calls and tasks that it answered, decayed, in parts per million.
+	pub availability_ppm: u32,
+	/// Calls and tasks that it answered in time.
+	pub answered: u32,
+	/// Calls and tasks that it did not answer in time.
+	pub unanswered: u32,
+	/// Whether the chain counts it as on line.
+	pub is_online: bool,
 	/// The last sign of life.
 	pub last_seen: Option<BlockNumber>,
 	/// Virtual processors that are proved and sold.
@@ -124,7 +157,8 @@ pub fn status(hot_key: Option<String>, record: Option<&Record>) -> Status {
 }
 
 fn registered(record: &Record) -> (Rung, Vec<String>) {
-	if proved(record).is_none_or(|capacity| capacity == Capacity::default()) {
+	let sold = proved(record);
+	if sold.vcpus == 0 || sold.memory_mib == 0 {
 		return (Rung::Registered, vec![missing_proof(record)]);
 	}
 	let missing = missing_online(record);
@@ -140,24 +174,26 @@ fn registered(record: &Record) -> (Rung, Vec<String>) {
 	(Rung::Earning, Vec::new())
 }
 
-/// What is proved, while the proof is valid.
-fn proved(record: &Record) -> Option<Capacity> {
-	let valid = record.capability.filter(|capability| capability.is_valid_at(record.block));
-	valid.map(|capability| capability.proved_part(&record.worker.claimed))
+/// What is proved and sold.
+fn proved(record: &Record) -> Capacity {
+	let capability = record.capability.unwrap_or_default();
+	capability.proved_part(&record.worker.ledger.claimed(), record.block)
 }
 
 fn missing_proof(record: &Record) -> String {
-	match record.capability {
-		None => "no proof of throughput: keep `aidragon-worker run` running for a minute".into(),
-		Some(capability) if !capability.is_valid_at(record.block) => format!(
-			"the proof of throughput ended with block {}: keep `aidragon-worker run` running",
-			capability.valid_until
-		),
-		Some(capability) => format!(
-			"{} million operations per second are too few to sell one vCPU: free the machine of other work",
-			capability.throughput_mops
-		),
-	}
+	let capability = record.capability.unwrap_or_default();
+	let mops = capability.throughput_mops(record.block);
+	let what = match (mops, capability.memory_mib(record.block)) {
+		(0, 0) => "no valid proof of throughput and of memory",
+		(0, _) => "no valid proof of throughput",
+		(_, 0) => "no valid proof of memory",
+		_ => {
+			return format!(
+				"{mops} million operations per second are too few to sell one vCPU: free the machine of other work"
+			)
+		}
+	};
+	format!("{what}: keep `aidragon-worker run` running for a minute")
 }
 
 fn missing_online(record: &Record) -> Vec<String> {
@@ -167,20 +203,21 @@ fn missing_online(record: &Record) -> Vec<String> {
 		WorkerStatus::Draining => {
 			missing.push("it is draining: run `aidragon-worker resume`".into());
 		}
+		WorkerStatus::Paused => {
+			missing.push("it is paused: run `aidragon-worker resume`".into());
+		}
 		WorkerStatus::Retiring { removable_at } => {
 			missing.push(format!("it is retiring and can be removed from block {removable_at} on"));
 		}
 	}
-	let is_live = record
-		.worker
-		.last_seen
-		.is_some_and(|seen| record.block <= seen.saturating_add(LIVENESS_BLOCKS));
-	if !is_live {
-		missing.push("no recent sign of life: start `aidragon-worker run`".into());
+	if !record.worker.availability.is_online() && record.worker.status != WorkerStatus::Paused {
+		missing.push("the chain's call was not answered: start `aidragon-worker run`".into());
 	}
 	let bond = record.provider.as_ref().map_or(0, |provider| provider.bond);
-	let workers = record.provider.as_ref().map_or(1, |provider| provider.workers);
-	let needed = record.bond_per_worker.saturating_mul(Balance::from(workers));
+	let needed = record
+		.provider
+		.as_ref()
+		.map_or(0, |provider| provider.bond_needed(record.bond_per_worker));
 	if bond < needed {
 		let (bond, needed) = (format_drgn(bond), format_drgn(needed));
 		missing.push(format!("the provider's bond is {bond} of {needed} DRGN: increase it"));
@@ -191,19 +228,40 @@ fn missing_online(record: &Record) -> Vec<String> {
 impl Machine {
 	fn of(record: &Record) -> Self {
 		let worker = &record.worker;
-		let sold = proved(record).unwrap_or_default();
-		let valid = record.capability.filter(|capability| capability.is_valid_at(record.block));
+		let sold = proved(record);
+		let capability = record.capability.unwrap_or_default();
+		let may_rise = record
+			.provider
+			.as_ref()
+			.is_some_and(|provider| provider.covers_promotion(record.bond_per_worker));
+		let report =
+			ClassReport::of(worker, &capability, &record.thresholds, may_rise, record.block);
+		let until = |slot| {
+			let proof = capability.proof(slot).filter(|proof| proof.is_valid_at(record.block));
+			proof.map(|proof| proof.valid_until)
+		};
+		let Class { throughput, memory, availability } = report.class;
 		Self {
 			worker: record.id,
 			provider: worker.provider.to_string(),
 			status: match worker.status {
 				WorkerStatus::Active => "active".into(),
 				WorkerStatus::Draining => "draining".into(),
+				WorkerStatus::Paused => "paused".into(),
 				WorkerStatus::Retiring { .. } => "retiring".into(),
 			},
-			price_per_gfuel: format_drgn(worker.price_per_gfuel),
-			throughput_mops: valid.map(|capability| capability.throughput_mops),
-			proved_until: valid.map(|capability| capability.valid_until),
+			price_per_gfuel: format_drgn(worker.offer.price_per_gfuel),
+			class: ClassTiers { throughput, memory, availability },
+			class_limit: report.limit.message(),
+			throughput_mops: report.throughput_mops,
+			counted_mops: report.counted_mops,
+			throughput_until: until(Slot::Processor),
+			proved_memory_mib: report.memory_mib,
+			memory_until: until(Slot::Memory),
+			availability_ppm: report.availability_ppm,
+			answered: worker.availability.answered,
+			unanswered: worker.availability.missed,
+			is_online: worker.availability.is_online(),
 			last_seen: worker.last_seen,
 			vcpus: sold.vcpus,
 			memory_mib: sold.memory_mib,
@@ -239,9 +297,25 @@ impl fmt::Display for Status {
 		writeln!(formatter, "provider   {}", machine.provider)?;
 		writeln!(formatter, "price      {} DRGN per Gfuel", machine.price_per_gfuel)?;
 		writeln!(formatter, "sold       {} vCPU, {} MiB", machine.vcpus, machine.memory_mib)?;
-		if let (Some(mops), Some(until)) = (machine.throughput_mops, machine.proved_until) {
-			writeln!(formatter, "proved     {mops} Mop/s until block {until}")?;
+		let ClassTiers { throughput, memory, availability } = machine.class;
+		writeln!(
+			formatter,
+			"class      throughput {throughput}, memory {memory}, availability {availability}"
+		)?;
+		writeln!(formatter, "no higher  {}", machine.class_limit)?;
+		if let Some(until) = machine.throughput_until {
+			let (mops, counted) = (machine.throughput_mops, machine.counted_mops);
+			writeln!(formatter, "proved     {mops} Mop/s until block {until}, {counted} of them count")?;
 		}
+		if let Some(until) = machine.memory_until {
+			writeln!(formatter, "proved     {} MiB until block {until}", machine.proved_memory_mib)?;
+		}
+		let (answered, unanswered) = (machine.answered, machine.unanswered);
+		let percent = f64::from(machine.availability_ppm) / 10_000.0;
+		writeln!(
+			formatter,
+			"available  {percent:.1} %: {answered} calls and tasks answered, {unanswered} not"
+		)?;
 		let Machine { running, accepted, missed, block, .. } = machine;
 		writeln!(formatter, "tasks      {running} running, {accepted} accepted, {missed} missed")?;
 		write!(formatter, "as of      block {block}")
@@ -251,26 +325,45 @@ impl fmt::Display for Status {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use aidragon_primitives::worker::{Availability, Ledger, Offer, Proof, Standing};
 
 	fn record() -> Record {
+		let mut availability = Availability::new(1);
+		availability.come_online(1);
 		let worker = Worker {
 			provider: Default::default(),
 			hot_key: Default::default(),
 			encryption_key: [0; 32],
+			key_epoch: 0,
 			address: Default::default(),
-			claimed: Capacity { vcpus: 2, memory_mib: 1_024 },
-			reserved: Capacity::default(),
-			price_per_gfuel: 10_000_000_000,
+			ledger: Ledger::new(Capacity { vcpus: 2, memory_mib: 1_024 }),
+			offer: Offer::at(10_000_000_000),
+			site: Default::default(),
+			energy_attestor: None,
 			status: WorkerStatus::Active,
+			availability,
+			standing: Standing::default(),
 			last_seen: Some(90),
 			running: 0,
 			accepted: 3,
 			missed: 0,
 		};
-		let capability =
-			Some(Capability { throughput_mops: 500, proved_at: 50, valid_until: 1_250 });
-		let provider = Some(Provider { bond: 100, workers: 1, withdrawable_at: None });
-		Record { block: 100, id: 4, worker, capability, provider, bond_per_worker: 100 }
+		let provider =
+			Provider { bond: 100, workers: 1, bond_units: 1, at_stake: 0, withdrawable_at: None };
+		Record {
+			block: 100,
+			id: 4,
+			worker,
+			capability: proved(500, 1_250),
+			provider: Some(provider),
+			thresholds: Thresholds::default(),
+			bond_per_worker: 100,
+		}
+	}
+
+	fn proved(mops: u32, valid_until: BlockNumber) -> Option<Capability> {
+		let proof = |amount| Some(Proof { amount, proved_at: 50, valid_until });
+		Some(Capability { processor: proof(mops), memory: proof(1_024) })
 	}
 
 	fn rung(record: &Record) -> Rung {
@@ -293,10 +386,8 @@ mod tests {
 
 	#[test]
 	fn a_proof_that_is_missing_old_or_small_does_not_verify() {
-		let capability = |throughput_mops, valid_until| {
-			Some(Capability { throughput_mops, proved_at: 1, valid_until })
-		};
-		for capability in [None, capability(500, 99), capability(100, 500)] {
+		let no_memory = proved(500, 500).map(|capability| Capability { memory: None, ..capability });
+		for capability in [None, proved(500, 99), proved(100, 500), no_memory] {
 			assert_eq!(rung(&Record { capability, ..record() }), Rung::Registered);
 		}
 	}
@@ -304,9 +395,9 @@ mod tests {
 	#[test]
 	fn what_keeps_a_verified_machine_from_tasks_is_listed() {
 		let mut offline = record();
-		offline.worker.last_seen = Some(100 - LIVENESS_BLOCKS - 1);
+		offline.worker.availability.go_offline(99);
 		offline.worker.status = WorkerStatus::Draining;
-		offline.provider = Some(Provider { bond: 100, workers: 2, withdrawable_at: None });
+		offline.provider = offline.provider.map(|provider| Provider { bond_units: 2, ..provider });
 		let status = status(Some("5Hot".into()), Some(&offline));
 		assert_eq!((status.rung, status.missing.len()), (Rung::Verified, 3));
 		assert!(status.to_string().contains("[x] verified\n[ ] online\n"));
@@ -317,7 +408,9 @@ mod tests {
 		let text = status(Some("5Hot".into()), Some(&record())).to_string();
 		assert!(text.starts_with("[x] installed\n"));
 		assert!(text.contains("worker     4 (active)"));
-		assert!(text.contains("500 Mop/s until block 1250"));
+		assert!(text.contains("500 Mop/s until block 1250"), "{text}");
+		assert!(text.contains("1024 MiB until block 1250"), "{text}");
+		assert!(text.contains("no higher  more is proved, and the provider's bond"), "{text}");
 		let json = serde_json::to_value(status(Some("5Hot".into()), Some(&record()))).unwrap();
 		assert_eq!(json["rung"], "earning");
 		assert_eq!(json["machine"]["accepted"], 3);

@@ -5,7 +5,7 @@ use crate::{
 	amount::{self, Amount},
 	context::Context,
 	exit::Failure,
-	market::{self, Supply},
+	market::{self, Rules, Supply},
 	output::{self, fields, Report},
 };
 use aidragon_client::{
@@ -53,15 +53,16 @@ impl Quote {
 	/// Asks the chain, as of the finalized head.
 	pub async fn of(chain: &Chain, spec: &TaskSpec, account: &Account) -> Result<Self, ChainError> {
 		let head = chain.head(View::Finalized).await?;
-		let bond = chain.constant_u128("NodeRegistry", "BondPerWorker")?;
 		let share_parts = chain.constant_u32("TokenRewards", "ProtocolShareParts")?;
-		let machines = market::machines(&chain.at(&head), bond).await?;
+		let at = chain.at(&head);
+		let rules = Rules::read(chain, &at).await?;
+		let machines = market::machines(&at).await?;
 		let escrow = spec.escrow().unwrap_or_default();
 		Ok(Self {
 			escrow,
 			protocol_share: payout::split(escrow, share_parts).protocol,
 			fee: chain.fee(&calls::submit_task(spec), account).await?,
-			supply: Supply::of(&machines, spec, &[], head.number),
+			supply: Supply::of(&machines, spec, &[], &rules),
 			replicas: spec.replicas,
 			lifetime_s: u64::from(spec.deadline_blocks) * SLOT_DURATION_MS / 1_000,
 			policy: match spec.matching {

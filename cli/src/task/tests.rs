@@ -1,12 +1,15 @@
 //! Tasks and machines that the tests of this crate look at.
 
-use crate::market::Machine;
+use crate::market::{Machine, Rules};
 use aidragon_client::{keys::AccountId, Replica, Task, Worker};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
 	state::TaskState,
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, TaskSpec},
-	worker::{Capability, Capacity, SocketText, TransportAddress, WorkerStatus},
+	worker::{
+		Availability, Capability, Capacity, Ledger, Offer, Proof, Provider, Rank, Site, SocketText,
+		Standing, Thresholds, TransportAddress, WorkerStatus,
+	},
 	WorkerId, DRGN,
 };
 
@@ -106,22 +109,43 @@ pub(crate) fn settled() -> Task {
 	}
 }
 
+/// What holds at block 1000, in the first minute of a day.
+pub(crate) fn rules() -> Rules {
+	Rules { bond_per_worker: DRGN, thresholds: Thresholds::default(), now: 1_000, minute: 0 }
+}
+
 /// A machine that fits the task at block 1000, of a provider of its own.
 pub(crate) fn machine(id: WorkerId) -> Machine {
+	let mut availability = Availability::new(900);
+	availability.come_online(900);
+	let rank = Rank { tier: 1, since: 900 };
 	let worker = Worker {
 		provider: account(id as u8 + 1),
 		hot_key: account(id as u8 + 101),
 		encryption_key: [4; 32],
+		key_epoch: 0,
 		address: address(),
-		claimed: Capacity { vcpus: 2, memory_mib: 2_048 },
-		reserved: Capacity::default(),
-		price_per_gfuel: 1_000_000,
+		ledger: Ledger::new(Capacity { vcpus: 2, memory_mib: 2_048 }),
+		offer: Offer::at(1_000_000),
+		site: Site::default(),
+		energy_attestor: None,
 		status: WorkerStatus::Active,
+		availability,
+		standing: Standing { throughput: rank, memory: rank },
 		last_seen: Some(990),
 		running: 0,
 		accepted: 3,
 		missed: 1,
 	};
-	let capability = Capability { throughput_mops: 1_000, proved_at: 900, valid_until: 2_000 };
-	Machine { id, worker, capability: Some(capability), bonded: true }
+	let proof = |amount| Some(Proof { amount, proved_at: 900, valid_until: 2_000 });
+	let capability = Capability { processor: proof(1_000), memory: proof(2_048) };
+	let provider =
+		Provider { bond: DRGN, workers: 1, bond_units: 1, at_stake: 0, withdrawable_at: None };
+	Machine {
+		id,
+		worker,
+		capability: Some(capability),
+		provider: Some(provider),
+		is_energy_attested: false,
+	}
 }

@@ -29,11 +29,18 @@ pub(super) const PROVIDERS: Entry = entry("NodeRegistry", "Providers", &[Blake2_
 pub(super) const WORKERS: Entry = entry("NodeRegistry", "Workers", &[Twox64Concat]);
 pub(super) const WORKER_BY_HOT_KEY: Entry =
 	entry("NodeRegistry", "WorkerByHotKey", &[Blake2_128Concat]);
+pub(super) const CALLED_AT: Entry = entry("NodeRegistry", "CalledAt", &[Twox64Concat]);
+pub(super) const CLASS_THRESHOLDS: Entry = entry("NodeRegistry", "ClassThresholds", &[]);
+pub(super) const ATTESTORS: Entry = entry("NodeRegistry", "Attestors", &[Blake2_128Concat]);
 pub(super) const CHALLENGES: Entry = entry("ResourceVerification", "Challenges", &[Twox64Concat]);
 pub(super) const CAPABILITIES: Entry =
 	entry("ResourceVerification", "Capabilities", &[Twox64Concat]);
+pub(super) const AUDITS: Entry = entry("ResourceVerification", "Audits", &[Twox64Concat]);
+pub(super) const DUTIES: Entry = entry("ResourceVerification", "Duties", &[Twox64Concat]);
 pub(super) const BEACONS: Entry = entry("ResourceVerification", "Beacons", &[Twox64Concat]);
 pub(super) const LATEST_BEACON: Entry = entry("ResourceVerification", "LatestBeacon", &[]);
+pub(super) const SUPPLY_POSITION: Entry =
+	entry("TaskMatching", "SupplyPosition", &[Twox64Concat]);
 pub(super) const TASKS: Entry = entry("TaskMatching", "Tasks", &[Twox64Concat]);
 pub(super) const ASSIGNMENTS: Entry =
 	entry("TaskMatching", "Assignments", &[Twox64Concat, Twox64Concat]);
@@ -42,16 +49,22 @@ pub(super) const ERA_POINTS: Entry = entry("TokenRewards", "EraPoints", &[Twox64
 pub(super) const PROVIDER_POINTS: Entry =
 	entry("TokenRewards", "ProviderPoints", &[Twox64Concat, Blake2_128Concat]);
 
-const ENTRIES: [&Entry; 14] = [
+const ENTRIES: [&Entry; 20] = [
 	&ACCOUNT,
 	&TIMESTAMP,
 	&PROVIDERS,
 	&WORKERS,
 	&WORKER_BY_HOT_KEY,
+	&CALLED_AT,
+	&CLASS_THRESHOLDS,
+	&ATTESTORS,
 	&CHALLENGES,
 	&CAPABILITIES,
+	&AUDITS,
+	&DUTIES,
 	&BEACONS,
 	&LATEST_BEACON,
+	&SUPPLY_POSITION,
 	&TASKS,
 	&ASSIGNMENTS,
 	&ESCROWED,

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{keys::AccountId, Task, Worker};
 use aidragon_primitives::{
-	challenge::Challenge,
-	worker::{Capability, Provider},
+	audit::Audit,
+	verification::{Challenge, Slot},
+	worker::{Capability, Provider, Thresholds},
 	Balance, BlockNumber, EraIndex, Hash32, TaskId, WorkerId,
 };
 use codec::{Decode, DecodeAll, Encode};
@@ -99,9 +100,46 @@ impl Snapshot {
 		self.entries(&layout::CAPABILITIES, &[]).await
 	}
 
-	/// The challenge that a machine is in, or was in last.
-	pub async fn challenge(&self, worker: WorkerId) -> Result<Option<Challenge>, ChainError> {
-		self.value(&layout::CHALLENGES, &[&worker.encode()]).await
+	/// The challenge that a slot of a machine is in, or was in last.
+	pub async fn challenge(
+		&self,
+		worker: WorkerId,
+		slot: Slot,
+	) -> Result<Option<Challenge>, ChainError> {
+		self.value(&layout::CHALLENGES, &[&(worker, slot).encode()]).await
+	}
+
+	/// The block of the call that a machine has not answered yet.
+	pub async fn called_at(&self, worker: WorkerId) -> Result<Option<BlockNumber>, ChainError> {
+		self.value(&layout::CALLED_AT, &[&worker.encode()]).await
+	}
+
+	/// Whether a machine stands in the supply, from which machines are drawn.
+	pub async fn is_supplied(&self, worker: WorkerId) -> Result<bool, ChainError> {
+		let position: Option<(u8, u32)> =
+			self.value(&layout::SUPPLY_POSITION, &[&worker.encode()]).await?;
+		Ok(position.is_some())
+	}
+
+	/// The least that each tier of a class takes.
+	pub async fn thresholds(&self) -> Result<Thresholds, ChainError> {
+		Ok(self.value(&layout::CLASS_THRESHOLDS, &[]).await?.unwrap_or_default())
+	}
+
+	/// Whether governance lists an account as an attestor of energy sources.
+	pub async fn is_attestor(&self, account: &AccountId) -> Result<bool, ChainError> {
+		let listed: Option<()> = self.value(&layout::ATTESTORS, &[&account.0]).await?;
+		Ok(listed.is_some())
+	}
+
+	/// The audit of what a slot of a machine proved last.
+	pub async fn audit(&self, worker: WorkerId, slot: Slot) -> Result<Option<Audit>, ChainError> {
+		self.value(&layout::AUDITS, &[&(worker, slot).encode()]).await
+	}
+
+	/// What a machine was drawn to check and has not said anything about.
+	pub async fn duties(&self, auditor: WorkerId) -> Result<Vec<(WorkerId, Slot)>, ChainError> {
+		Ok(self.value(&layout::DUTIES, &[&auditor.encode()]).await?.unwrap_or_default())
 	}
 
 	/// The beacon of a block, known from the block after it on and for 256 blocks.

@@ -4,6 +4,7 @@ use super::{
 	file::{create_secret, load_secret},
 	Account, AccountId, KeyError,
 };
+use codec::Encode;
 use serde::{de::DeserializeOwned, Deserialize, Deserializer, Serialize, Serializer};
 use std::path::Path;
 
@@ -15,7 +16,7 @@ pub struct WorkerKeys {
 	hot_key_seed: Seed,
 	/// Seed of the ed25519 key that the blob transport proves on every connection.
 	transport_key_seed: Seed,
-	/// X25519 secret to whose public key inputs are encrypted.
+	/// Seed of the X25519 secrets, one for each key epoch, to whose public keys inputs are encrypted.
 	encryption_key_seed: Seed,
 }
 
@@ -50,15 +51,16 @@ impl WorkerKeys {
 		self.transport_key_seed.0
 	}
 
-	/// The X25519 public key to which inputs are encrypted.
-	pub fn encryption_key(&self) -> [u8; 32] {
-		let secret = x25519_dalek::StaticSecret::from(self.encryption_key_seed.0);
+	/// The X25519 public key to which inputs are encrypted in key epoch `epoch`.
+	pub fn encryption_key(&self, epoch: u32) -> [u8; 32] {
+		let secret = x25519_dalek::StaticSecret::from(self.encryption_secret(epoch));
 		x25519_dalek::PublicKey::from(&secret).to_bytes()
 	}
 
-	/// The X25519 secret key.
-	pub fn encryption_secret(&self) -> [u8; 32] {
-		self.encryption_key_seed.0
+	/// The X25519 secret key of that epoch. One does not lead to another.
+	pub fn encryption_secret(&self, epoch: u32) -> [u8; 32] {
+		let seed = self.encryption_key_seed.0;
+		(b"aidragon/encryption-key/1", seed, epoch).using_encoded(sp_crypto_hashing::blake2_256)
 	}
 }
 
@@ -134,8 +136,9 @@ mod tests {
 		let second = WorkerKeys::load_or_create(&path).unwrap();
 		assert_eq!(first.hot_key().unwrap().account_id(), second.hot_key().unwrap().account_id());
 		assert_eq!(first.transport_seed(), second.transport_seed());
-		assert_eq!(first.encryption_key(), second.encryption_key());
-		assert_ne!(first.transport_seed(), first.encryption_secret());
+		assert_eq!(first.encryption_key(0), second.encryption_key(0));
+		assert_ne!(first.encryption_key(0), first.encryption_key(1));
+		assert_ne!(first.encryption_secret(0), first.encryption_secret(1));
 	}
 
 	#[test]

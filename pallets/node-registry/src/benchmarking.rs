@@ -1,22 +1,29 @@
 //! Benchmarks of the calls, in the state that costs them most: long addresses, and a machine that the
 //! supply takes in beside others or lets go from among them.
 
-use crate::{Call, Config, Pallet, Providers, WorkerByHotKey, Workers};
+use crate::{
+	Attestors, Call, CalledAt, Calls, ClassThresholds, Config, Online, OnlineLengths,
+	OnlinePosition, Pallet, Providers, WorkerByHotKey, Workers,
+};
 use aidragon_primitives::{
 	attestation::hot_key_consent,
 	worker::{
-		Capacity, Registration, SocketText, TransportAddress, WorkerStatus, SOCKETS_MAX,
+		Capacity, EnergySource, Offer, Region, Registration, Site, SocketText, Thresholds,
+		TransportAddress, WorkerStatus, CALLS_MAX, CALL_INTERVAL_BLOCKS, PROOF_TIERS, SOCKETS_MAX,
 		SOCKET_BYTES_MAX,
 	},
 	Balance, BlockNumber, Hash32, WorkerId,
 };
-use alloc::{format, vec};
+use alloc::{format, vec, vec::Vec};
 use codec::{Decode, Encode};
 use frame_benchmarking::v2::*;
-use frame_support::traits::{
-	fungible::{Inspect, Unbalanced},
-	tokens::Precision,
-	Get,
+use frame_support::{
+	traits::{
+		fungible::{Inspect, Unbalanced},
+		tokens::Precision,
+		EnsureOrigin, Get,
+	},
+	BoundedVec,
 };
 use frame_system::RawOrigin;
 use sp_core::crypto::KeyTypeId;
@@ -26,10 +33,13 @@ use sp_runtime::traits::Zero;
 pub trait BenchmarkHelper {
 	/// Lets `worker` have proved more than it claims.
 	fn prove(worker: WorkerId);
+	/// Lets `block` have the newest beacon.
+	fn set_beacon(block: BlockNumber);
 }
 
 impl BenchmarkHelper for () {
 	fn prove(_: WorkerId) {}
+	fn set_beacon(_: BlockNumber) {}
 }
 
 /// The keystore's name for hot keys.
@@ -87,7 +97,8 @@ fn registration<T: Config>(
 		encryption_key: [1; 32],
 		address: longest_address()?,
 		claimed: Capacity { vcpus: 4, memory_mib: 8_192 },
-		price_per_gfuel: 1,
+		offer: Offer::at(1),
+		site: Site::default(),
 	})
 }
 
@@ -172,13 +183,123 @@ mod benchmarks {
 	}
 
 	#[benchmark]
-	fn update_price() -> Result<(), BenchmarkError> {
+	fn update_offer() -> Result<(), BenchmarkError> {
 		let (worker, _) = register_machine::<T>(0)?;
 		let provider = provider_of::<T>(worker)?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(provider), worker, 7);
-		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.price_per_gfuel), Some(7));
+		_(RawOrigin::Signed(provider), worker, Offer::at(7));
+		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.offer), Some(Offer::at(7)));
 		Ok(())
+	}
+
+	#[benchmark]
+	fn declare_site() -> Result<(), BenchmarkError> {
+		let (worker, _) = register_machine::<T>(0)?;
+		let provider = provider_of::<T>(worker)?;
+		let site = Site { region: Some(Region(*b"IS")), energy: EnergySource::Renewable };
+		#[extrinsic_call]
+		_(RawOrigin::Signed(provider), worker, site);
+		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.site), Some(site));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn attest_energy() -> Result<(), BenchmarkError> {
+		let (worker, _) = register_machine::<T>(0)?;
+		let attestor: T::AccountId = account("attestor", 0, 0);
+		Attestors::<T>::insert(&attestor, ());
+		#[extrinsic_call]
+		_(RawOrigin::Signed(attestor.clone()), worker, EnergySource::Undeclared);
+		let signed = Workers::<T>::get(worker).and_then(|worker| worker.energy_attestor);
+		assert_eq!(signed, Some(attestor));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn set_attestor() -> Result<(), BenchmarkError> {
+		let origin = T::AdminOrigin::try_successful_origin().map_err(|()| "there is an admin")?;
+		let attestor: T::AccountId = account("attestor", 0, 0);
+		#[extrinsic_call]
+		_(origin as T::RuntimeOrigin, attestor.clone(), true);
+		assert!(Attestors::<T>::contains_key(attestor));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn set_thresholds() -> Result<(), BenchmarkError> {
+		let origin = T::AdminOrigin::try_successful_origin().map_err(|()| "there is an admin")?;
+		let mut thresholds = Thresholds::default();
+		thresholds.memory_mib[0] = 1;
+		#[extrinsic_call]
+		_(origin as T::RuntimeOrigin, thresholds);
+		assert_eq!(ClassThresholds::<T>::get(), thresholds);
+		Ok(())
+	}
+
+	/// Machines in the supply that were called and do not answer.
+	#[benchmark]
+	fn close_calls(n: Linear<0, CALLS_MAX>) -> Result<(), BenchmarkError> {
+		let made_at = Pallet::<T>::now();
+		let mut called = vec![];
+		for index in 0..n {
+			let (worker, hot_key) = silent_machine::<T>(index)?;
+			Pallet::<T>::do_heartbeat(hot_key)?;
+			CalledAt::<T>::insert(worker, made_at);
+			called.push(worker);
+		}
+		Calls::<T>::insert(made_at, BoundedVec::truncate_from(called));
+		#[block]
+		{
+			Pallet::<T>::close_calls(made_at);
+		}
+		assert_eq!(OnlineLengths::<T>::get(), [0; PROOF_TIERS + 1]);
+		Ok(())
+	}
+
+	/// So many calls among as many machines as that takes, none of which needs a record for it.
+	#[benchmark]
+	fn make_calls(n: Linear<0, CALLS_MAX>) {
+		let now: BlockNumber = 10;
+		frame_system::Pallet::<T>::set_block_number(now.into());
+		T::BenchmarkHelper::set_beacon(now - 1);
+		let online = n * CALL_INTERVAL_BLOCKS;
+		let mut lengths = [0; PROOF_TIERS + 1];
+		lengths[PROOF_TIERS] = online;
+		OnlineLengths::<T>::put(lengths);
+		for position in 0..online {
+			Online::<T>::insert((PROOF_TIERS as u8, position), position);
+		}
+		let made;
+		#[block]
+		{
+			made = Pallet::<T>::make_calls(now);
+		}
+		assert!(made <= n);
+	}
+
+	/// What a block does for calls with 10^s machines on line: it closes those of an older block, which were answered, and
+	/// makes new ones.
+	#[benchmark(extra)]
+	fn calls_at_scale(s: Linear<3, 6>) {
+		let now: BlockNumber = 10;
+		frame_system::Pallet::<T>::set_block_number(now.into());
+		T::BenchmarkHelper::set_beacon(now - 1);
+		let online = 10u32.pow(s);
+		let mut lengths = [0; PROOF_TIERS + 1];
+		lengths[1] = online;
+		OnlineLengths::<T>::put(lengths);
+		for position in 0..online {
+			Online::<T>::insert((1, position), position);
+			OnlinePosition::<T>::insert(position, (1, position));
+		}
+		let answered: Vec<_> = (0..CALLS_MAX).collect();
+		Calls::<T>::insert(now - 3, BoundedVec::truncate_from(answered));
+		#[block]
+		{
+			Pallet::<T>::close_calls(now - 3);
+			Pallet::<T>::make_calls(now);
+		}
+		assert!(!Calls::<T>::get(now).is_empty());
 	}
 
 	#[benchmark]
@@ -197,13 +318,14 @@ mod benchmarks {
 		let claimed = Capacity { vcpus: 1, memory_mib: 1_024 };
 		#[extrinsic_call]
 		_(RawOrigin::Signed(hot_key), claimed);
-		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.claimed), Some(claimed));
+		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.ledger.claimed()), Some(claimed));
 		Ok(())
 	}
 
 	#[benchmark]
 	fn heartbeat() -> Result<(), BenchmarkError> {
 		let (worker, hot_key) = silent_machine::<T>(0)?;
+		CalledAt::<T>::insert(worker, 0);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(hot_key));
 		let last_seen = Workers::<T>::get(worker).and_then(|worker| worker.last_seen);
@@ -221,9 +343,18 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn pause() -> Result<(), BenchmarkError> {
+		let (worker, hot_key) = supplied_machine::<T>()?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(hot_key), worker);
+		assert_eq!(status::<T>(worker), Some(WorkerStatus::Paused));
+		Ok(())
+	}
+
+	#[benchmark]
 	fn resume() -> Result<(), BenchmarkError> {
 		let (worker, hot_key) = silent_machine::<T>(0)?;
-		Pallet::<T>::do_set_status(hot_key.clone(), worker, WorkerStatus::Draining)?;
+		Pallet::<T>::do_set_status(hot_key.clone(), worker, WorkerStatus::Paused)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(hot_key), worker);
 		assert_eq!(status::<T>(worker), Some(WorkerStatus::Active));

@@ -1,17 +1,25 @@
 //! What the registry tells the matching: who may be given work, and how much of it is taken.
 
-use crate::{Config, Event, HoldReason, Pallet, Providers, WorkerByHotKey, Workers};
+use crate::{
+	ClassThresholds, Config, Event, HoldReason, Pallet, Providers, WorkerByHotKey, Workers,
+};
 use aidragon_primitives::{
-	interface::{Bonds, Capabilities, CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
+	interface::{
+		Bonds, Capabilities, CapacityExceeded, Conduct, Reservation, SupplyListener,
+		WorkerDirectory,
+	},
 	matching::bucket_of,
-	worker::{Candidate, Capability, Capacity, Worker, WorkerStatus, LIVENESS_BLOCKS},
+	worker::{Candidate, WorkerStatus},
 	Balance, BlockNumber, WorkerId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode};
-use frame_support::traits::{
-	fungible::MutateHold,
-	tokens::{Fortitude, Precision, Restriction},
-	Get,
+use frame_support::{
+	ensure,
+	traits::{
+		fungible::MutateHold,
+		tokens::{Fortitude, Precision, Restriction},
+		Get,
+	},
 };
 use scale_info::TypeInfo;
 
@@ -20,27 +28,19 @@ use scale_info::TypeInfo;
 pub enum Obstacle {
 	/// It is not registered.
 	NotRegistered,
-	/// It is draining or retiring.
+	/// It is draining, paused or retiring.
 	NotActive,
-	/// It has not shown itself lately, or missed a deadline and stayed away.
+	/// It did not answer a call or missed a deadline, and has not shown itself since.
 	NotLive,
-	/// It proved nothing, or its proof is too old.
+	/// Throughput or memory are not proved, or not any more.
 	NotProved,
-	/// Its provider's bond does not cover its machines.
+	/// Its provider's bond does not cover its machines and the work with them.
 	NotBonded,
 	/// Running tasks hold all that it proved.
 	Full,
 }
 
 impl<T: Config> Pallet<T> {
-	pub(crate) fn is_live(worker: &Worker<T::AccountId>, now: BlockNumber) -> bool {
-		worker.last_seen.is_some_and(|seen| now <= seen.saturating_add(LIVENESS_BLOCKS))
-	}
-
-	fn free(worker: &Worker<T::AccountId>, capability: &Capability) -> Capacity {
-		capability.proved_part(&worker.claimed).saturating_sub(&worker.reserved)
-	}
-
 	/// The first reason for which a machine gets no work at block `now`.
 	pub(crate) fn find_obstacle(id: WorkerId, now: BlockNumber) -> Option<Obstacle> {
 		Self::check_candidate(id, now).err()
@@ -54,48 +54,69 @@ impl<T: Config> Pallet<T> {
 		if worker.status != WorkerStatus::Active {
 			return Err(Obstacle::NotActive);
 		}
-		if !Self::is_live(&worker, now) {
+		if !worker.availability.is_online() {
 			return Err(Obstacle::NotLive);
 		}
 		let capability = T::Capabilities::capability(id)
 			.filter(|capability| capability.is_valid_at(now))
 			.ok_or(Obstacle::NotProved)?;
 		let provider = Providers::<T>::get(&worker.provider).ok_or(Obstacle::NotBonded)?;
-		if provider.bond < Self::bond_needed(provider.workers) {
+		if !provider.is_covered(T::BondPerWorker::get()) {
 			return Err(Obstacle::NotBonded);
 		}
-		let free = Self::free(&worker, &capability);
+		let proved = capability.proved_part(&worker.ledger.claimed(), now);
+		// A proof can be lower than the one before, and then than what is taken.
+		let free = proved.saturating_sub(&worker.ledger.reserved());
 		bucket_of(&free).ok_or(Obstacle::Full)?;
+		let tier = worker.standing.throughput.tier;
+		let throughput_mops =
+			ClassThresholds::<T>::get().counted_mops(tier, capability.throughput_mops(now));
 		Ok(Candidate {
 			worker: id,
 			provider: worker.provider,
-			price_per_gfuel: worker.price_per_gfuel,
+			offer: worker.offer,
 			free,
-			throughput_mops: capability.throughput_mops,
+			throughput_mops,
+			stake_free: provider.stake_free(T::BondPerWorker::get()),
 		})
 	}
 }
 
-impl<T: Config> Bonds for Pallet<T> {
-	fn slash(id: WorkerId, amount: Balance) -> Balance {
+impl<T: Config> Pallet<T> {
+	/// Moves `amount` of a provider's bond to `to`, and gives what was moved.
+	fn take_bond(provider: &T::AccountId, to: &T::AccountId, amount: Balance) -> Balance {
+		let moved = T::Currency::transfer_on_hold(
+			&HoldReason::ProviderBond.into(),
+			provider,
+			to,
+			amount,
+			Precision::BestEffort,
+			Restriction::Free,
+			Fortitude::Force,
+		);
+		moved.unwrap_or_default()
+	}
+}
+
+impl<T: Config> Bonds<T::AccountId> for Pallet<T> {
+	fn slash(id: WorkerId, amount: Balance, shown_by: Option<&T::AccountId>) -> Balance {
 		let Some(provider) = Workers::<T>::get(id).map(|worker| worker.provider) else {
 			return 0;
 		};
+		let mut rewarded = 0;
 		let slashed = Providers::<T>::mutate_extant(&provider, |record| {
-			let moved = T::Currency::transfer_on_hold(
-				&HoldReason::ProviderBond.into(),
-				&provider,
-				&T::Treasury::get(),
-				amount.min(record.bond),
-				Precision::BestEffort,
-				Restriction::Free,
-				Fortitude::Force,
-			);
-			let moved = moved.unwrap_or_default();
-			record.bond = record.bond.saturating_sub(moved);
-			moved
+			let amount = amount.min(record.bond);
+			// Whoever stands behind the machine gains nothing by showing it.
+			if let Some(shown_by) = shown_by.filter(|account| **account != provider) {
+				rewarded = Self::take_bond(&provider, shown_by, amount / 2);
+			}
+			let rest = amount.saturating_sub(rewarded);
+			let moved = Self::take_bond(&provider, &T::Treasury::get(), rest);
+			let slashed = moved.saturating_add(rewarded);
+			record.bond = record.bond.saturating_sub(slashed);
+			slashed
 		});
-		Self::deposit_event(Event::BondSlashed { worker: id, provider, amount: slashed });
+		Self::deposit_event(Event::BondSlashed { worker: id, provider, amount: slashed, rewarded });
 		T::Supply::supply_changed(id);
 		slashed
 	}
@@ -106,45 +127,61 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 		WorkerByHotKey::<T>::get(hot_key)
 	}
 
+	fn provider_of(id: WorkerId) -> Option<T::AccountId> {
+		Workers::<T>::get(id).map(|worker| worker.provider)
+	}
+
 	fn candidate(id: WorkerId, now: BlockNumber) -> Option<Candidate<T::AccountId>> {
 		Self::check_candidate(id, now).ok()
 	}
 
 	fn reserve(
 		id: WorkerId,
-		capacity: &Capacity,
+		reservation: &Reservation,
 		now: BlockNumber,
 	) -> Result<(), CapacityExceeded> {
+		let Reservation { capacity, stake } = reservation;
 		let candidate = Self::check_candidate(id, now).map_err(|_| CapacityExceeded)?;
-		if !candidate.free.holds(capacity) {
-			return Err(CapacityExceeded);
-		}
+		ensure!(candidate.free.holds(capacity), CapacityExceeded);
+		ensure!(*stake <= candidate.stake_free, CapacityExceeded);
 		Workers::<T>::try_mutate(id, |slot| {
 			let worker = slot.as_mut().ok_or(CapacityExceeded)?;
-			worker.reserved = worker.reserved.checked_add(capacity).ok_or(CapacityExceeded)?;
+			worker.ledger.reserve(capacity).map_err(|_| CapacityExceeded)?;
 			worker.running = worker.running.checked_add(1).ok_or(CapacityExceeded)?;
 			Ok(())
 		})?;
+		Providers::<T>::mutate_extant(&candidate.provider, |provider| {
+			provider.at_stake = provider.at_stake.saturating_add(*stake);
+		});
 		T::Supply::supply_changed(id);
 		Ok(())
 	}
 
-	fn release(id: WorkerId, capacity: &Capacity, conduct: Conduct) {
-		Workers::<T>::mutate_extant(id, |worker| {
-			worker.reserved = worker.reserved.saturating_sub(capacity);
-			worker.running = worker.running.saturating_sub(1);
-			match conduct {
-				Conduct::Accepted => worker.accepted = worker.accepted.saturating_add(1),
-				Conduct::Missed => {
-					worker.missed = worker.missed.saturating_add(1);
-					worker.last_seen = None;
-				}
-				Conduct::Neutral | Conduct::Outvoted => {}
-			}
-		});
-		if conduct == Conduct::Missed {
-			Self::deposit_event(Event::DeadlineMissed { worker: id });
+	fn release(id: WorkerId, reservation: &Reservation, conduct: Conduct) {
+		let Some(mut worker) = Workers::<T>::get(id) else { return };
+		if worker.ledger.release(&reservation.capacity).is_err() {
+			// Nothing is changed by a release of what was not taken.
+			log::error!(target: "runtime::node-registry", "machine {id} holds less than is given back");
+			return;
 		}
+		worker.running = worker.running.saturating_sub(1);
+		match conduct {
+			Conduct::Accepted => {
+				worker.accepted = worker.accepted.saturating_add(1);
+				worker.availability.answer();
+			}
+			Conduct::Missed => {
+				worker.missed = worker.missed.saturating_add(1);
+				worker.availability.miss();
+				Self::go_offline(id, &mut worker);
+				Self::deposit_event(Event::DeadlineMissed { worker: id });
+			}
+			Conduct::Neutral | Conduct::Outvoted => {}
+		}
+		Providers::<T>::mutate_extant(&worker.provider, |provider| {
+			provider.at_stake = provider.at_stake.saturating_sub(reservation.stake);
+		});
+		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);
 	}
 }

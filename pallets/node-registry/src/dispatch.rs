@@ -1,13 +1,15 @@
-//! What the calls do.
+//! What the calls of providers do: registering, leaving, and whether a machine takes tasks.
 
 use crate::{
-	Config, Error, Event, HoldReason, NextWorkerId, Pallet, Providers, WorkerByHotKey, Workers,
+	CalledAt, Config, EncryptionKeys, Error, Event, HoldReason, NextWorkerId, Pallet, Providers,
+	WorkerByHotKey, Workers,
 };
 use aidragon_primitives::{
 	attestation::hot_key_consent,
 	interface::{Capabilities, SupplyListener},
 	worker::{
-		Capacity, Provider, Registration, TransportAddress, Worker, WorkerStatus, HEARTBEAT_BLOCKS,
+		Availability, Ledger, Provider, Registration, Standing, Worker, WorkerStatus,
+		FREE_CALL_BLOCKS, KEY_EPOCHS_KEPT,
 	},
 	Balance, BlockNumber, WorkerId,
 };
@@ -41,22 +43,26 @@ impl<T: Config> Pallet<T> {
 		Self::signer(origin).and_then(|who| Self::hot_worker(&who))
 	}
 
-	/// Half the aimed-for distance is enough: a daemon that sends early should not pay for it.
-	pub(crate) fn heartbeat_is_due(worker: &Worker<T::AccountId>) -> bool {
-		let earliest = |seen: BlockNumber| seen.saturating_add(HEARTBEAT_BLOCKS / 2);
+	/// Whether the machine may do for free what asks nothing else of it than to wait.
+	pub(crate) fn may_call_free(worker: &Worker<T::AccountId>) -> bool {
+		let earliest = |seen: BlockNumber| seen.saturating_add(FREE_CALL_BLOCKS);
 		worker.last_seen.is_none_or(|seen| Self::now() >= earliest(seen))
 	}
 
-	/// Whatever a machine signed, it is there.
-	fn note_sign_of_life(id: WorkerId, worker: &mut Worker<T::AccountId>) {
-		let now = Self::now();
-		if !Self::is_live(worker, now) {
-			Self::deposit_event(Event::WorkerOnline { worker: id });
+	/// Whether a sign of life is of use: a call waits for it, the machine is off line, or it could be given work and is not
+	/// in the supply, as after its provider raised a bond that was short.
+	pub(crate) fn heartbeat_is_due(id: WorkerId, worker: &Worker<T::AccountId>) -> bool {
+		if matches!(worker.status, WorkerStatus::Retiring { .. } | WorkerStatus::Paused) {
+			return false;
 		}
-		worker.last_seen = Some(now);
+		let is_missing = || {
+			!worker.availability.is_online()
+				|| (Self::find_obstacle(id, Self::now()).is_none() && !T::Supply::is_supplied(id))
+		};
+		Self::is_called(id) || (Self::may_call_free(worker) && is_missing())
 	}
 
-	fn own_worker(
+	pub(crate) fn own_worker(
 		provider: &T::AccountId,
 		id: WorkerId,
 	) -> Result<Worker<T::AccountId>, DispatchError> {
@@ -70,15 +76,12 @@ impl<T: Config> Pallet<T> {
 			.map_err(|_| Error::<T>::InsufficientBalance.into())
 	}
 
-	pub(crate) fn bond_needed(workers: u32) -> Balance {
-		T::BondPerWorker::get().saturating_mul(Balance::from(workers))
-	}
-
 	pub(crate) fn do_register_provider(provider: T::AccountId, bond: Balance) -> DispatchResult {
 		ensure!(!Providers::<T>::contains_key(&provider), Error::<T>::ProviderExists);
-		ensure!(bond >= Self::bond_needed(1), Error::<T>::BondTooLow);
+		ensure!(bond >= T::BondPerWorker::get(), Error::<T>::BondTooLow);
 		Self::hold(&provider, bond)?;
-		let record = Provider { bond, workers: 0, withdrawable_at: None };
+		let record =
+			Provider { bond, workers: 0, bond_units: 0, at_stake: 0, withdrawable_at: None };
 		Providers::<T>::insert(&provider, record);
 		Self::deposit_event(Event::ProviderRegistered { provider, bond });
 		Ok(())
@@ -103,7 +106,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(record.withdrawable_at.is_none(), Error::<T>::ProviderLeaving);
 		ensure!(record.workers < T::MaxWorkersPerProvider::get(), Error::<T>::TooManyWorkers);
 		record.workers = record.workers.saturating_add(1);
-		ensure!(record.bond >= Self::bond_needed(record.workers), Error::<T>::BondTooLow);
+		record.bond_units = record.bond_units.saturating_add(Standing::default().bond_units());
+		ensure!(record.is_covered(T::BondPerWorker::get()), Error::<T>::BondTooLow);
 		Self::check_registration(&provider, &registration)?;
 		let id = NextWorkerId::<T>::get();
 		NextWorkerId::<T>::put(id.checked_add(1).ok_or(Error::<T>::Overflow)?);
@@ -112,6 +116,7 @@ impl<T: Config> Pallet<T> {
 		// The account must exist for its free calls to pass the nonce check, though it has no balance.
 		frame_system::Pallet::<T>::inc_sufficients(&hot_key);
 		WorkerByHotKey::<T>::insert(&hot_key, id);
+		EncryptionKeys::<T>::insert((id, 0), registration.encryption_key);
 		Workers::<T>::insert(id, Self::new_worker(provider.clone(), registration));
 		Self::deposit_event(Event::WorkerRegistered { worker: id, provider, hot_key });
 		Ok(())
@@ -125,11 +130,15 @@ impl<T: Config> Pallet<T> {
 			provider,
 			hot_key: registration.hot_key,
 			encryption_key: registration.encryption_key,
+			key_epoch: 0,
 			address: registration.address,
-			claimed: registration.claimed,
-			reserved: Capacity::default(),
-			price_per_gfuel: registration.price_per_gfuel,
+			ledger: Ledger::new(registration.claimed),
+			offer: registration.offer,
+			site: registration.site,
+			energy_attestor: None,
 			status: WorkerStatus::Active,
+			availability: Availability::new(Self::now()),
+			standing: Standing::default(),
 			last_seen: None,
 			running: 0,
 			accepted: 0,
@@ -143,16 +152,11 @@ impl<T: Config> Pallet<T> {
 	) -> DispatchResult {
 		ensure!(registration.hot_key != *provider, Error::<T>::HotKeyIsProvider);
 		ensure!(!WorkerByHotKey::<T>::contains_key(&registration.hot_key), Error::<T>::HotKeyInUse);
-		ensure!(!registration.price_per_gfuel.is_zero(), Error::<T>::PriceIsZero);
+		Self::check_offer(&registration.offer)?;
+		ensure!(registration.site.malformed_field().is_none(), Error::<T>::MalformedRegion);
 		ensure!(Self::is_something(&registration.claimed), Error::<T>::NothingClaimed);
 		Self::check_address(&registration.address)?;
 		ensure!(Self::consents(provider, registration), Error::<T>::BadConsent);
-		Ok(())
-	}
-
-	fn check_address(address: &TransportAddress) -> DispatchResult {
-		let named = !address.sockets.is_empty() || address.http.is_some();
-		ensure!(named && address.malformed_field().is_none(), Error::<T>::MalformedAddress);
 		Ok(())
 	}
 
@@ -173,67 +177,6 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	pub(crate) fn do_update_price(
-		provider: T::AccountId,
-		id: WorkerId,
-		price_per_gfuel: Balance,
-	) -> DispatchResult {
-		let mut worker = Self::own_worker(&provider, id)?;
-		ensure!(price_per_gfuel > 0, Error::<T>::PriceIsZero);
-		worker.price_per_gfuel = price_per_gfuel;
-		Workers::<T>::insert(id, worker);
-		Self::deposit_event(Event::PriceUpdated { worker: id, price_per_gfuel });
-		Ok(())
-	}
-
-	pub(crate) fn do_update_endpoint(
-		hot_key: T::AccountId,
-		encryption_key: [u8; 32],
-		address: TransportAddress,
-	) -> DispatchResult {
-		let (id, mut worker) = Self::hot_worker(&hot_key).ok_or(Error::<T>::NotAHotKey)?;
-		Self::check_address(&address)?;
-		worker.encryption_key = encryption_key;
-		worker.address = address;
-		Self::note_sign_of_life(id, &mut worker);
-		Workers::<T>::insert(id, worker);
-		T::Supply::supply_changed(id);
-		Self::deposit_event(Event::EndpointUpdated { worker: id });
-		Ok(())
-	}
-
-	pub(crate) fn check_capacity(
-		hot_key: &T::AccountId,
-		claimed: &Capacity,
-	) -> Result<(WorkerId, Worker<T::AccountId>), Error<T>> {
-		let (id, worker) = Self::hot_worker(hot_key).ok_or(Error::<T>::NotAHotKey)?;
-		ensure!(Self::is_something(claimed), Error::<T>::NothingClaimed);
-		ensure!(claimed.holds(&worker.reserved), Error::<T>::CapacityReserved);
-		Ok((id, worker))
-	}
-
-	pub(crate) fn do_update_capacity(hot_key: T::AccountId, claimed: Capacity) -> DispatchResult {
-		let (id, mut worker) = Self::check_capacity(&hot_key, &claimed)?;
-		worker.claimed = claimed;
-		Self::note_sign_of_life(id, &mut worker);
-		Workers::<T>::insert(id, worker);
-		T::Supply::supply_changed(id);
-		Self::deposit_event(Event::CapacityUpdated { worker: id, claimed });
-		Ok(())
-	}
-
-	fn is_something(claimed: &Capacity) -> bool {
-		claimed.vcpus > 0 && claimed.memory_mib > 0
-	}
-
-	pub(crate) fn do_heartbeat(hot_key: T::AccountId) -> DispatchResult {
-		let (id, mut worker) = Self::hot_worker(&hot_key).ok_or(Error::<T>::NotAHotKey)?;
-		Self::note_sign_of_life(id, &mut worker);
-		Workers::<T>::insert(id, worker);
-		T::Supply::supply_changed(id);
-		Ok(())
-	}
-
 	pub(crate) fn do_set_status(
 		caller: T::AccountId,
 		id: WorkerId,
@@ -246,13 +189,29 @@ impl<T: Config> Pallet<T> {
 		ensure!(!retiring, Error::<T>::WorkerRetiring);
 		ensure!(worker.status != status, Error::<T>::StatusUnchanged);
 		worker.status = status;
-		if is_hot_key {
-			Self::note_sign_of_life(id, &mut worker);
-		}
+		Self::follow_status(id, &mut worker, is_hot_key);
 		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::StatusChanged { worker: id, status });
 		Ok(())
+	}
+
+	/// A machine that may be switched off is called no more; one whose daemon signed is there.
+	fn follow_status(id: WorkerId, worker: &mut Worker<T::AccountId>, is_hot_key: bool) {
+		let is_called = matches!(worker.status, WorkerStatus::Active | WorkerStatus::Draining);
+		if !is_called {
+			// Pausing is no way around a call; a daemon that signs is there.
+			if CalledAt::<T>::take(id).is_some() {
+				match is_hot_key {
+					true => worker.availability.answer(),
+					false => worker.availability.miss(),
+				}
+			}
+			Self::go_offline(id, worker);
+		}
+		if is_hot_key {
+			Self::note_sign_of_life(id, worker);
+		}
 	}
 
 	pub(crate) fn do_retire_worker(provider: T::AccountId, id: WorkerId) -> DispatchResult {
@@ -262,6 +221,7 @@ impl<T: Config> Pallet<T> {
 		let removable_at = Self::now().saturating_add(T::ExitDelay::get());
 		worker.status = WorkerStatus::Retiring { removable_at };
 		let status = worker.status;
+		Self::follow_status(id, &mut worker, false);
 		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::StatusChanged { worker: id, status });
@@ -279,8 +239,12 @@ impl<T: Config> Pallet<T> {
 		Workers::<T>::remove(id);
 		WorkerByHotKey::<T>::remove(&worker.hot_key);
 		frame_system::Pallet::<T>::dec_sufficients(&worker.hot_key);
+		for back in 0..KEY_EPOCHS_KEPT {
+			EncryptionKeys::<T>::remove((id, worker.key_epoch.saturating_sub(back)));
+		}
 		Providers::<T>::mutate_extant(&provider, |record| {
 			record.workers = record.workers.saturating_sub(1);
+			record.bond_units = record.bond_units.saturating_sub(worker.standing.bond_units());
 		});
 		T::Supply::supply_changed(id);
 		T::Capabilities::forget(id);

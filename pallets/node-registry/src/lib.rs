@@ -2,7 +2,8 @@
 //!
 //! A *provider* puts up a bond and registers *worker machines*. Each machine has a hot key of its own, with
 //! which its daemon signs and which needs no balance, an encryption key, a transport address, the capacity it
-//! claims and the price it asks.
+//! claims and what it asks. The chain calls machines at times that nobody foresees, keeps a score of their answers,
+//! and gives them a class by what they proved.
 //!
 //! ## Design goals
 //!
@@ -15,14 +16,25 @@
 //! ## Properties
 //!
 //! * **P1** The sum on hold under [`HoldReason::ProviderBond`] equals the sum of registered bonds.
-//! * **P4** A machine is a candidate only while it is active, live, bonded, and its proof is valid.
+//! * **P4** A machine is a candidate only while it is active, on line, bonded, and its proofs are valid.
+//! * **P6** What a block does for calls costs the same for a thousand machines and for a million.
+//! * **P8** A missed call costs score and the place in the supply, never money.
 //! * **P9** Every call names who may make it; everybody else gets an error and changes nothing.
 //!
 //! ## Machine states
 //!
 //! ```text
-//! register ─▶ Active ◀─resume─ Draining ─retire─▶ Retiring(removable_at) ─remove─▶ gone
-//!               └──drain──▶──────┘  └───────────────▲
+//! register ─▶ Active ◀─resume─ Draining, Paused ─retire─▶ Retiring(removable_at) ─remove─▶ gone
+//!               └─drain, pause─▶─────┘
+//! ```
+//!
+//! ## Presence
+//!
+//! ```text
+//!                heartbeat                         called, and answered in two blocks
+//! off line ──────────────────────▶ on line ─────────────────────────────────────────▶ on line, score up
+//!     ▲                               │ called, and not answered; deadline missed; pause, retire
+//!     └───────────────────────────────┘ score down, out of the supply at once
 //! ```
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -31,11 +43,16 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod calls;
 mod directory;
 mod dispatch;
+mod events;
 mod invariants;
 #[cfg(test)]
 mod mock;
+mod offers;
+mod roster;
+mod standing;
 #[cfg(test)]
 mod tests;
 pub mod weights;
@@ -46,14 +63,21 @@ pub use directory::Obstacle;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+use frame_support::pallet_macros::import_section;
+
+#[import_section(events::events)]
 #[frame_support::pallet]
 pub mod pallet {
 	use crate::weights::WeightInfo;
 	use aidragon_primitives::{
-		interface::{Capabilities, SupplyListener},
-		worker::{Capacity, Provider, Registration, TransportAddress, Worker, WorkerStatus},
+		interface::{Beacon, Capabilities, SupplyListener},
+		worker::{
+			Capacity, ClassReport, EnergySource, Offer, Provider, Registration, Site, Standing,
+			Thresholds, TransportAddress, Worker, WorkerStatus, CALLS_MAX, PROOF_TIERS,
+		},
 		Balance, BlockNumber, WorkerId,
 	};
+	use alloc::vec::Vec;
 	use frame_support::{
 		pallet_prelude::*,
 		traits::fungible::{InspectHold, MutateHold},
@@ -78,6 +102,10 @@ pub mod pallet {
 		type Capabilities: Capabilities;
 		/// Who keeps the index of machines that may be given work.
 		type Supply: SupplyListener;
+		/// The chain's randomness, by which machines are called.
+		type Beacon: Beacon;
+		/// Who sets the thresholds of the tiers and lists attestors.
+		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 		/// Bond that must stand behind each machine, in smallest units.
 		#[pallet::constant]
 		type BondPerWorker: Get<Balance>;
@@ -114,156 +142,54 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type WorkerByHotKey<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, WorkerId>;
 
+	/// Encryption keys by machine and epoch: the newest, and the one before.
+	#[pallet::storage]
+	pub type EncryptionKeys<T: Config> = StorageMap<_, Twox64Concat, (WorkerId, u32), [u8; 32]>;
+
+	/// How many machines each tier of throughput has on line.
+	#[pallet::storage]
+	pub type OnlineLengths<T: Config> = StorageValue<_, [u32; PROOF_TIERS + 1], ValueQuery>;
+
+	/// The machines that are on line, by tier of throughput and position.
+	#[pallet::storage]
+	pub type Online<T: Config> = StorageMap<_, Twox64Concat, (u8, u32), WorkerId>;
+
+	/// Where a machine stands in [`Online`].
+	#[pallet::storage]
+	pub type OnlinePosition<T: Config> = StorageMap<_, Twox64Concat, WorkerId, (u8, u32)>;
+
+	/// The machines that were called in one of the last blocks.
+	#[pallet::storage]
+	pub type Calls<T: Config> = StorageMap<
+		_,
+		Twox64Concat,
+		BlockNumber,
+		BoundedVec<WorkerId, ConstU32<CALLS_MAX>>,
+		ValueQuery,
+	>;
+
+	/// The block of the call that a machine has not answered yet.
+	#[pallet::storage]
+	pub type CalledAt<T: Config> = StorageMap<_, Twox64Concat, WorkerId, BlockNumber>;
+
+	/// The least that each tier of a class takes.
+	#[pallet::storage]
+	pub type ClassThresholds<T: Config> = StorageValue<_, Thresholds, ValueQuery>;
+
+	/// Accounts whose word about energy sources counts.
+	#[pallet::storage]
+	pub type Attestors<T: Config> = StorageMap<_, Blake2_128Concat, T::AccountId, ()>;
+
 	/// The number that the next machine gets.
 	#[pallet::storage]
 	pub type NextWorkerId<T: Config> = StorageValue<_, WorkerId, ValueQuery>;
 
-	/// What happened.
-	#[pallet::event]
-	#[pallet::generate_deposit(pub(crate) fn deposit_event)]
-	pub enum Event<T: Config> {
-		/// An account became a provider.
-		ProviderRegistered {
-			/// The account.
-			provider: T::AccountId,
-			/// Its bond.
-			bond: Balance,
-		},
-		/// A provider raised its bond.
-		BondIncreased {
-			/// The provider.
-			provider: T::AccountId,
-			/// The bond from now on.
-			bond: Balance,
-		},
-		/// A machine was registered. It gets work once it proved what it can do.
-		WorkerRegistered {
-			/// The machine.
-			worker: WorkerId,
-			/// Its provider.
-			provider: T::AccountId,
-			/// The account its daemon signs with.
-			hot_key: T::AccountId,
-		},
-		/// A machine asks another price.
-		PriceUpdated {
-			/// The machine.
-			worker: WorkerId,
-			/// Smallest units per 10⁹ fuel.
-			price_per_gfuel: Balance,
-		},
-		/// A machine has other keys or another address.
-		EndpointUpdated {
-			/// The machine.
-			worker: WorkerId,
-		},
-		/// A machine claims to have something else.
-		CapacityUpdated {
-			/// The machine.
-			worker: WorkerId,
-			/// What it claims from now on.
-			claimed: Capacity,
-		},
-		/// A machine showed itself after it had been taken for gone.
-		WorkerOnline {
-			/// The machine.
-			worker: WorkerId,
-		},
-		/// A machine takes nothing new, takes work again, or is on its way out.
-		StatusChanged {
-			/// The machine.
-			worker: WorkerId,
-			/// What holds from now on.
-			status: WorkerStatus,
-		},
-		/// A machine was removed.
-		WorkerRemoved {
-			/// The machine.
-			worker: WorkerId,
-		},
-		/// A machine missed a deadline and gets nothing until it shows itself.
-		DeadlineMissed {
-			/// The machine.
-			worker: WorkerId,
-		},
-		/// A machine made a statement that the chain saw to be false, and its provider lost of its bond.
-		BondSlashed {
-			/// The machine.
-			worker: WorkerId,
-			/// Its provider.
-			provider: T::AccountId,
-			/// What went to the treasury.
-			amount: Balance,
-		},
-		/// A provider asked to leave.
-		ExitRequested {
-			/// The provider.
-			provider: T::AccountId,
-			/// The first block in which the bond can be withdrawn.
-			withdrawable_at: BlockNumber,
-		},
-		/// A provider left with its bond.
-		BondWithdrawn {
-			/// The provider.
-			provider: T::AccountId,
-			/// What was returned.
-			bond: Balance,
-		},
-	}
-
-	/// What can go wrong.
-	#[pallet::error]
-	pub enum Error<T> {
-		/// The account is a provider already. Use `increase_bond` to raise its bond.
-		ProviderExists,
-		/// The account is not a provider. Call `register_provider` first.
-		NotProvider,
-		/// The bond does not cover the machines: `BondPerWorker` is needed for each. Call `increase_bond`.
-		BondTooLow,
-		/// The account has not enough free balance for the bond.
-		InsufficientBalance,
-		/// The provider asked to leave and cannot register or bond any more.
-		ProviderLeaving,
-		/// The provider has as many machines as it may have.
-		TooManyWorkers,
-		/// Another machine signs with this hot key. Each machine needs a key of its own.
-		HotKeyInUse,
-		/// A hot key must not be the provider's own account, which holds the money.
-		HotKeyIsProvider,
-		/// `consent` is not the hot key's signature over this chain's genesis hash and the provider's account.
-		BadConsent,
-		/// `price_per_gfuel` must be above 0.
-		PriceIsZero,
-		/// `claimed` must be at least 1 vCPU and 1 MiB.
-		NothingClaimed,
-		/// `address` must name at least one socket, each as `address:port`.
-		MalformedAddress,
-		/// There is no machine of that number.
-		NoSuchWorker,
-		/// The caller is neither the machine's provider nor, where that is enough, its hot key.
-		NotYourWorker,
-		/// The caller is not the hot key of any machine.
-		NotAHotKey,
-		/// The machine is on its way out.
-		WorkerRetiring,
-		/// The machine is in that state already.
-		StatusUnchanged,
-		/// The machine still has tasks. Wait until it delivered them or missed their deadlines.
-		WorkerBusy,
-		/// It is too early: the delay since asking to leave is not over.
-		TooEarly,
-		/// The provider still has machines. Retire and remove them first.
-		WorkersRemain,
-		/// The provider did not ask to leave. Call `exit_provider` first.
-		NotLeaving,
-		/// Running tasks hold more than that. Drain the machine, and lower the claim once they are over.
-		CapacityReserved,
-		/// A counter reached its end.
-		Overflow,
-	}
-
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
+			Self::run_calls()
+		}
+
 		fn integrity_test() {
 			assert!(T::ExitDelay::get() > 0, "ExitDelay must give time to look into what happened");
 			assert!(T::MaxWorkersPerProvider::get() > 0, "a provider must be allowed a machine");
@@ -312,7 +238,7 @@ pub mod pallet {
 		/// Signed by a provider.
 		/// ## Errors
 		/// `NotProvider`, `ProviderLeaving`, `TooManyWorkers`, `BondTooLow`, `HotKeyInUse`, `HotKeyIsProvider`,
-		/// `BadConsent`, `PriceIsZero`, `NothingClaimed`, `MalformedAddress`.
+		/// `BadConsent`, `PriceIsZero`, `MalformedHours`, `MalformedRegion`, `NothingClaimed`, `MalformedAddress`.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::register_worker())]
 		pub fn register_worker(
@@ -323,24 +249,25 @@ pub mod pallet {
 			Self::do_register_worker(provider, registration)
 		}
 
-		/// Asks another price, in smallest units per 10⁹ fuel. Tasks that are running keep theirs.
+		/// Changes what a machine asks, the least task it takes and its hours. Tasks that are running keep their price.
 		///
 		/// ## Dispatch Origin
 		/// Signed by the machine's provider.
 		/// ## Errors
-		/// `NoSuchWorker`, `NotYourWorker`, `PriceIsZero`.
+		/// `NoSuchWorker`, `NotYourWorker`, `PriceIsZero`, `MalformedHours`.
 		#[pallet::call_index(3)]
-		#[pallet::weight(T::WeightInfo::update_price())]
-		pub fn update_price(
+		#[pallet::weight(T::WeightInfo::update_offer())]
+		pub fn update_offer(
 			origin: OriginFor<T>,
 			worker: WorkerId,
-			price_per_gfuel: Balance,
+			offer: Offer,
 		) -> DispatchResult {
 			let provider = ensure_signed(origin)?;
-			Self::do_update_price(provider, worker, price_per_gfuel)
+			Self::do_update_offer(provider, worker, offer)
 		}
 
-		/// Sets the encryption key and the address of the caller's machine. Free where something changes.
+		/// Sets the encryption key and the address of the caller's machine. Free where something changes. Another key
+		/// begins a new epoch; the one before stays readable.
 		///
 		/// ## Dispatch Origin
 		/// Signed by a machine's hot key.
@@ -350,7 +277,7 @@ pub mod pallet {
 		#[pallet::weight(T::WeightInfo::update_endpoint())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>, key: &[u8; 32], address: &TransportAddress| -> bool {
 			Pallet::<T>::hot_worker_ref(origin).is_some_and(|(_, worker)| {
-				(worker.encryption_key != *key || worker.address != *address) && Pallet::<T>::heartbeat_is_due(&worker)
+				(worker.encryption_key != *key || worker.address != *address) && Pallet::<T>::may_call_free(&worker)
 			})
 		})]
 		pub fn update_endpoint(
@@ -362,7 +289,8 @@ pub mod pallet {
 			Self::do_update_endpoint(hot_key, encryption_key, address)
 		}
 
-		/// Shows that the caller's machine is there. Free where the last sign is old enough.
+		/// Answers the chain's call, or puts the caller's machine back on line and into the supply. Free where a call
+		/// waits, and once in a while where the machine is missing from either.
 		///
 		/// ## Dispatch Origin
 		/// Signed by a machine's hot key.
@@ -371,7 +299,7 @@ pub mod pallet {
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::heartbeat())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>| -> bool {
-			Pallet::<T>::hot_worker_ref(origin).is_some_and(|(_, worker)| Pallet::<T>::heartbeat_is_due(&worker))
+			Pallet::<T>::hot_worker_ref(origin).is_some_and(|(id, worker)| Pallet::<T>::heartbeat_is_due(id, &worker))
 		})]
 		pub fn heartbeat(origin: OriginFor<T>) -> DispatchResult {
 			let hot_key = ensure_signed(origin)?;
@@ -395,7 +323,7 @@ pub mod pallet {
 			Self::do_set_status(caller, worker, WorkerStatus::Draining)
 		}
 
-		/// Lets a draining machine take tasks again.
+		/// Lets a draining or paused machine take tasks again.
 		///
 		/// ## Dispatch Origin
 		/// Signed by the machine's provider, or by its hot key, for which it is free once in a while.
@@ -405,7 +333,8 @@ pub mod pallet {
 		#[pallet::weight(T::WeightInfo::resume())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>, id: &WorkerId| -> bool {
 			Pallet::<T>::hot_worker_ref(origin).is_some_and(|(own, worker)| {
-				own == *id && worker.status == WorkerStatus::Draining && Pallet::<T>::heartbeat_is_due(&worker)
+				let rests = matches!(worker.status, WorkerStatus::Draining | WorkerStatus::Paused);
+				own == *id && rests && Pallet::<T>::may_call_free(&worker)
 			})
 		})]
 		pub fn resume(origin: OriginFor<T>, worker: WorkerId) -> DispatchResult {
@@ -467,6 +396,7 @@ pub mod pallet {
 
 		/// Adds resources to what the caller's machine claims, or withdraws some. Free where something changes and the
 		/// last sign of life is old enough. Only what the machine proves is ever sold; running tasks keep what they hold.
+		/// Where more is claimed than before, what was proved lapses soon.
 		///
 		/// ## Dispatch Origin
 		/// Signed by a machine's hot key.
@@ -475,13 +405,102 @@ pub mod pallet {
 		#[pallet::call_index(12)]
 		#[pallet::weight(T::WeightInfo::update_capacity())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>, claimed: &Capacity| -> bool {
-			Pallet::<T>::signer(origin).and_then(|who| Pallet::<T>::check_capacity(&who, claimed).ok()).is_some_and(
-				|(_, worker)| worker.claimed != *claimed && Pallet::<T>::heartbeat_is_due(&worker)
-			)
+			Pallet::<T>::signer(origin).and_then(|who| Pallet::<T>::check_capacity(&who, claimed).ok()).is_some_and(|(id, worker)| {
+				let before = Workers::<T>::get(id).map(|worker| worker.ledger.claimed());
+				before != Some(*claimed) && Pallet::<T>::may_call_free(&worker)
+			})
 		})]
 		pub fn update_capacity(origin: OriginFor<T>, claimed: Capacity) -> DispatchResult {
 			let hot_key = ensure_signed(origin)?;
 			Self::do_update_capacity(hot_key, claimed)
+		}
+
+		/// Says where a machine stands and what it runs on. An attestor's word for something else ends with it.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the machine's provider.
+		/// ## Errors
+		/// `NoSuchWorker`, `NotYourWorker`, `MalformedRegion`.
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::declare_site())]
+		pub fn declare_site(origin: OriginFor<T>, worker: WorkerId, site: Site) -> DispatchResult {
+			let provider = ensure_signed(origin)?;
+			Self::do_declare_site(provider, worker, site)
+		}
+
+		/// Signs that a machine runs on what its provider declared.
+		///
+		/// ## Dispatch Origin
+		/// Signed by an attestor that governance lists.
+		/// ## Errors
+		/// `NotAttestor`, `NoSuchWorker`, `OwnAttestation`, `EnergyDiffers`.
+		#[pallet::call_index(14)]
+		#[pallet::weight(T::WeightInfo::attest_energy())]
+		pub fn attest_energy(
+			origin: OriginFor<T>,
+			worker: WorkerId,
+			energy: EnergySource,
+		) -> DispatchResult {
+			let attestor = ensure_signed(origin)?;
+			Self::do_attest_energy(attestor, worker, energy)
+		}
+
+		/// Lets a machine finish what it has, take nothing new and be called no more, so that it may be switched off.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the machine's provider, or by its hot key, for which it is free.
+		/// ## Errors
+		/// `NoSuchWorker`, `NotYourWorker`, `WorkerRetiring`, `StatusUnchanged`.
+		#[pallet::call_index(15)]
+		#[pallet::weight(T::WeightInfo::pause())]
+		#[pallet::feeless_if(|origin: &OriginFor<T>, id: &WorkerId| -> bool {
+			Pallet::<T>::hot_worker_ref(origin).is_some_and(|(own, worker)| {
+				own == *id && matches!(worker.status, WorkerStatus::Active | WorkerStatus::Draining)
+			})
+		})]
+		pub fn pause(origin: OriginFor<T>, worker: WorkerId) -> DispatchResult {
+			let caller = ensure_signed(origin)?;
+			Self::do_set_status(caller, worker, WorkerStatus::Paused)
+		}
+
+		/// Lists an attestor of energy sources, or takes it off the list. What it signed counts while it is listed.
+		///
+		/// ## Dispatch Origin
+		/// `AdminOrigin`.
+		/// ## Errors
+		/// `BadOrigin`, `AttestorUnchanged`.
+		#[pallet::call_index(16)]
+		#[pallet::weight(T::WeightInfo::set_attestor())]
+		pub fn set_attestor(
+			origin: OriginFor<T>,
+			attestor: T::AccountId,
+			is_listed: bool,
+		) -> DispatchResult {
+			T::AdminOrigin::ensure_origin(origin)?;
+			let unchanged = Attestors::<T>::contains_key(&attestor) == is_listed;
+			ensure!(!unchanged, Error::<T>::AttestorUnchanged);
+			match is_listed {
+				true => Attestors::<T>::insert(&attestor, ()),
+				false => Attestors::<T>::remove(&attestor),
+			}
+			Self::deposit_event(Event::AttestorChanged { attestor, is_listed });
+			Ok(())
+		}
+
+		/// Sets what the tiers of classes take. A machine's tiers follow with its next proof.
+		///
+		/// ## Dispatch Origin
+		/// `AdminOrigin`.
+		/// ## Errors
+		/// `BadOrigin`, `MalformedThresholds`.
+		#[pallet::call_index(17)]
+		#[pallet::weight(T::WeightInfo::set_thresholds())]
+		pub fn set_thresholds(origin: OriginFor<T>, thresholds: Thresholds) -> DispatchResult {
+			T::AdminOrigin::ensure_origin(origin)?;
+			ensure!(thresholds.malformed_field().is_none(), Error::<T>::MalformedThresholds);
+			ClassThresholds::<T>::put(thresholds);
+			Self::deposit_event(Event::ThresholdsChanged { thresholds });
+			Ok(())
 		}
 	}
 
@@ -497,6 +516,17 @@ pub mod pallet {
 		/// Why a machine gets no work at this block, or `None` where it may be drawn.
 		pub fn obstacle(worker: WorkerId) -> Option<crate::Obstacle> {
 			Self::find_obstacle(worker, Self::now())
+		}
+
+		/// A machine's class, the proofs and the score that it follows from, and what keeps it from a higher tier.
+		pub fn class(worker: WorkerId) -> Option<ClassReport> {
+			Self::report_class(worker)
+		}
+
+		/// Whether an attestor that governance lists signed what a machine runs on.
+		pub fn is_energy_attested(worker: WorkerId) -> bool {
+			let attestor = Workers::<T>::get(worker).and_then(|worker| worker.energy_attestor);
+			attestor.is_some_and(|attestor| Attestors::<T>::contains_key(attestor))
 		}
 	}
 }

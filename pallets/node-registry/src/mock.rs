@@ -3,14 +3,19 @@
 use crate as pallet_node_registry;
 use aidragon_primitives::{
 	attestation::hot_key_consent,
-	interface::{Capabilities, SupplyListener},
-	worker::{Capability, Capacity, Registration, SocketText, TransportAddress},
+	beacon::{call_seed, SeedStream},
+	interface::{self, Capabilities, Reservation, SupplyListener},
+	worker::{
+		calls_in_block, Capability, Capacity, Offer, Proof, Registration, SocketText,
+		TransportAddress,
+	},
 	Balance, BlockNumber, Hash32, WorkerId,
 };
 use codec::Encode;
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
-	traits::{ConstU128, ConstU32},
+	traits::{ConstU128, ConstU32, Hooks},
+	weights::Weight,
 };
 use sp_core::{sr25519, Pair};
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
@@ -68,6 +73,12 @@ parameter_types! {
 	pub static BondPerWorker: Balance = BOND;
 	/// What machines proved.
 	pub static Proved: BTreeMap<WorkerId, Capability> = BTreeMap::new();
+	/// The newest beacon. A block has none where this is not of the block before.
+	pub static LatestBeacon: Option<(BlockNumber, Hash32)> = None;
+	/// The machines whose proofs were to lapse, in that order.
+	pub static Lapsed: Vec<WorkerId> = Vec::new();
+	/// The machines that could be given work and are not in the supply.
+	pub static Overlooked: Vec<WorkerId> = Vec::new();
 	/// The machines that the supply was told about, in that order.
 	pub static Heard: Vec<WorkerId> = Vec::new();
 }
@@ -95,8 +106,25 @@ impl Capabilities for ProvedTable {
 		Proved::get().get(&worker).copied()
 	}
 
+	fn hardware_changed(worker: WorkerId) {
+		Lapsed::mutate(|lapsed| lapsed.push(worker));
+	}
+
 	fn forget(worker: WorkerId) {
 		Proved::mutate(|table| table.remove(&worker));
+	}
+}
+
+/// [`LatestBeacon`] as the pallet sees it.
+pub struct TestBeacon;
+
+impl interface::Beacon for TestBeacon {
+	fn latest() -> Option<(BlockNumber, Hash32)> {
+		LatestBeacon::get()
+	}
+
+	fn at(_: BlockNumber) -> Option<Hash32> {
+		None
 	}
 }
 
@@ -104,6 +132,10 @@ impl Capabilities for ProvedTable {
 pub struct Listener;
 
 impl SupplyListener for Listener {
+	fn is_supplied(worker: WorkerId) -> bool {
+		!Overlooked::get().contains(&worker)
+	}
+
 	fn supply_changed(worker: WorkerId) {
 		Heard::mutate(|heard| heard.push(worker));
 	}
@@ -115,6 +147,8 @@ impl pallet_node_registry::Config for Test {
 	type Treasury = Treasury;
 	type Capabilities = ProvedTable;
 	type Supply = Listener;
+	type Beacon = TestBeacon;
+	type AdminOrigin = frame_system::EnsureRoot<AccountId32>;
 	type BondPerWorker = BondPerWorker;
 	type ExitDelay = ConstU32<EXIT_DELAY>;
 	type MaxWorkersPerProvider = ConstU32<WORKERS_MAX>;
@@ -135,6 +169,9 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	BondPerWorker::set(BOND);
 	Proved::set(BTreeMap::new());
 	Heard::set(Vec::new());
+	Lapsed::set(Vec::new());
+	Overlooked::set(Vec::new());
+	LatestBeacon::set(None);
 	let balances = vec![(PROVIDER, ENDOWMENT), (OTHER, ENDOWMENT), (POOR, BOND / 2)];
 	let mut storage = frame_system::GenesisConfig::<Test>::default()
 		.build_storage()
@@ -157,9 +194,41 @@ pub(crate) fn build_and_execute(test: impl FnOnce()) {
 	});
 }
 
-/// Jumps to block `now`. This pallet has no hooks that a jump would miss.
+/// Jumps to block `now`, over blocks without randomness, in which nobody is called.
 pub(crate) fn go_to(now: BlockNumber) {
 	System::set_block_number(now);
+}
+
+/// Initializes every block up to `block`, each with a beacon of its own.
+pub(crate) fn run_to(block: BlockNumber) {
+	while System::block_number() < block {
+		let parent = System::block_number();
+		System::set_block_number(parent + 1);
+		let beacon = sp_io::hashing::blake2_256(&parent.to_le_bytes());
+		LatestBeacon::set(Some((parent, beacon)));
+		NodeRegistry::on_initialize(parent + 1);
+	}
+}
+
+/// A beacon that calls somebody where one machine is on line, as one in twenty does.
+pub(crate) fn calling_beacon() -> Hash32 {
+	let calls = |beacon: &Hash32| {
+		calls_in_block(1, &mut SeedStream::new(call_seed(*beacon, b"liveness"))) == 1
+	};
+	(0..=u8::MAX).map(|n| [n; 32]).find(calls).expect("one in twenty of 256")
+}
+
+/// Initializes the next block with `beacon`.
+pub(crate) fn next_block_with(beacon: Hash32) -> Weight {
+	let parent = System::block_number();
+	System::set_block_number(parent + 1);
+	LatestBeacon::set(Some((parent, beacon)));
+	NodeRegistry::on_initialize(parent + 1)
+}
+
+/// Initializes the next block, in which the only machine on line is called unless a call waits already.
+pub(crate) fn next_block_calls() {
+	next_block_with(calling_beacon());
 }
 
 /// The key pair of machine `n`.
@@ -194,7 +263,8 @@ pub(crate) fn registration(provider: &AccountId32, n: u8) -> Registration<Accoun
 		encryption_key: [n; 32],
 		address: address(4_433),
 		claimed: CLAIMED,
-		price_per_gfuel: 5,
+		offer: Offer::at(5),
+		site: Default::default(),
 	}
 }
 
@@ -212,13 +282,20 @@ pub(crate) fn machine_exists() -> WorkerId {
 	0
 }
 
-/// Lets `worker` have proved `throughput_mops` until block 1,000.
+/// Lets `worker` have proved all memory and `throughput_mops` until block 1,000.
 pub(crate) fn prove(worker: WorkerId, throughput_mops: u32) {
-	let capability = Capability { throughput_mops, proved_at: 1, valid_until: 1_000 };
+	let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until: 1_000 });
+	let capability = Capability { processor: proof(throughput_mops), memory: proof(1 << 20) };
 	Proved::mutate(|table| table.insert(worker, capability));
+	<NodeRegistry as interface::Standings>::proved(worker, true);
 }
 
-/// A machine that may be given work: registered, proved beyond its claim, and live.
+/// What a task without a price takes of a machine.
+pub(crate) fn reservation(capacity: Capacity) -> Reservation {
+	Reservation { capacity, stake: 0 }
+}
+
+/// A machine that may be given work: registered, proved beyond its claim, and on line.
 pub(crate) fn machine_is_candidate() -> WorkerId {
 	let worker = machine_exists();
 	prove(worker, 10_000);

@@ -17,8 +17,8 @@ pub trait WeightInfo {
 	fn increase_bond() -> Weight;
 	/// Weight of `register_worker`.
 	fn register_worker() -> Weight;
-	/// Weight of `update_price`.
-	fn update_price() -> Weight;
+	/// Weight of `update_offer`.
+	fn update_offer() -> Weight;
 	/// Weight of `update_endpoint`.
 	fn update_endpoint() -> Weight;
 	/// Weight of `update_capacity`.
@@ -37,6 +37,20 @@ pub trait WeightInfo {
 	fn exit_provider() -> Weight;
 	/// Weight of `withdraw_bond`.
 	fn withdraw_bond() -> Weight;
+	/// Weight of `declare_site`.
+	fn declare_site() -> Weight;
+	/// Weight of `attest_energy`.
+	fn attest_energy() -> Weight;
+	/// Weight of `pause`.
+	fn pause() -> Weight;
+	/// Weight of `set_attestor`.
+	fn set_attestor() -> Weight;
+	/// Weight of `set_thresholds`.
+	fn set_thresholds() -> Weight;
+	/// Weight of `close_calls`.
+	fn close_calls(n: u32) -> Weight;
+	/// Weight of `make_calls`.
+	fn make_calls(n: u32) -> Weight;
 }
 
 /// The weights under the database costs of a runtime.
@@ -83,7 +97,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
-	fn update_price() -> Weight {
+	fn update_offer() -> Weight {
 		// Measured 605 bytes; at least 32_348 ns.
 		Weight::from_parts(43_214_000, 3942)
 			.saturating_add(T::DbWeight::get().reads(1))
@@ -239,6 +253,43 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
+	fn declare_site() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
+	fn attest_energy() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
+	fn pause() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
+	fn set_attestor() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
+	fn set_thresholds() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(6))
+			.saturating_add(T::DbWeight::get().writes(6))
+	}
+	fn close_calls(n: u32) -> Weight {
+		Weight::from_parts(40_000_000, 5000)
+			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(2 + 10 * u64::from(n)))
+			.saturating_add(T::DbWeight::get().writes(2 + 10 * u64::from(n)))
+	}
+	fn make_calls(n: u32) -> Weight {
+		Weight::from_parts(40_000_000, 5000)
+			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(2 + 10 * u64::from(n)))
+			.saturating_add(T::DbWeight::get().writes(2 + 10 * u64::from(n)))
+	}
 }
 
 /// For tests: the same weights with the default database costs.
@@ -258,7 +309,7 @@ impl WeightInfo for () {
 			.saturating_add(ParityDbWeight::get().reads(5))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
-	fn update_price() -> Weight {
+	fn update_offer() -> Weight {
 		Weight::from_parts(43_214_000, 3942)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
@@ -307,5 +358,42 @@ impl WeightInfo for () {
 		Weight::from_parts(105_046_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
+	}
+	fn declare_site() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(6))
+			.saturating_add(ParityDbWeight::get().writes(6))
+	}
+	fn attest_energy() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(6))
+			.saturating_add(ParityDbWeight::get().writes(6))
+	}
+	fn pause() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(6))
+			.saturating_add(ParityDbWeight::get().writes(6))
+	}
+	fn set_attestor() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(6))
+			.saturating_add(ParityDbWeight::get().writes(6))
+	}
+	fn set_thresholds() -> Weight {
+		Weight::from_parts(90_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(6))
+			.saturating_add(ParityDbWeight::get().writes(6))
+	}
+	fn close_calls(n: u32) -> Weight {
+		Weight::from_parts(40_000_000, 5000)
+			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(2 + 10 * u64::from(n)))
+			.saturating_add(ParityDbWeight::get().writes(2 + 10 * u64::from(n)))
+	}
+	fn make_calls(n: u32) -> Weight {
+		Weight::from_parts(40_000_000, 5000)
+			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(2 + 10 * u64::from(n)))
+			.saturating_add(ParityDbWeight::get().writes(2 + 10 * u64::from(n)))
 	}
 }

@@ -10,22 +10,20 @@ impl<T: Config> Pallet<T> {
 		frame_system::Pallet::<T>::block_number().saturated_into()
 	}
 
-	/// Adds the parent block's VRF output. A block without one has no beacon, and nothing is drawn from it.
-	pub(crate) fn extend_beacon() {
-		let Some(parent) = Self::now().checked_sub(1) else {
-			return;
-		};
+	/// Adds the parent block's VRF output, and gives the beacon that follows. A block without one has no beacon, and
+	/// nothing is drawn from it.
+	pub(crate) fn extend_beacon() -> Option<Hash32> {
+		let parent = Self::now().checked_sub(1)?;
 		// Before the output is looked at: a block without one pushes an old beacon out as every other does.
 		if let Some(oldest) = parent.checked_sub(T::BeaconHistory::get()) {
 			Beacons::<T>::remove(oldest);
 		}
-		let Some(vrf) = T::ParentVrf::get() else {
-			return;
-		};
+		let vrf = T::ParentVrf::get()?;
 		let previous = LatestBeacon::<T>::get().map(|(_, beacon)| beacon).unwrap_or_default();
 		let beacon = accumulate(previous, parent, vrf);
 		LatestBeacon::<T>::put((parent, beacon));
 		Beacons::<T>::insert(parent, beacon);
+		Some(beacon)
 	}
 }
 

@@ -1,30 +1,38 @@
 //! Benchmarks of the calls and of the beacon, in the state that costs them most.
 
+mod thin;
+
 use crate::{
-	dispatch::Host, Beacons, Call, Capabilities, Challenges, Config, LatestBeacon, Pallet,
+	called::CLASS_SAMPLE_MAX, dispatch::Host, Audits, Beacons, Call, Capabilities, Challenges,
+	Config, Duties, LatestBeacon, Pallet,
 };
 use aidragon_primitives::{
-	challenge::{
-		positions, verify, Challenge, Commitment, MatrixSize, Opening, OpeningError, Openings,
-		Position, Stage, OPENINGS_MAX, ROUNDS_MAX,
-	},
-	interface::{SupplyListener, WorkerDirectory},
-	merkle::{leaf_hash, root_from_path, subtree_root, MerklePath, MerkleTree, LEAF_BYTES},
-	worker::Capability,
+	audit::{Archive, Audit, AUDITORS, AUDIT_OPENINGS},
+	challenge::{Commitment, MatrixSize, OPENINGS_MAX, ROUNDS_MAX},
+	interface::{Roster, Standings, WorkerDirectory},
+	memory::{MEMORY_MAX_MIB, MEMORY_OPENINGS},
+	merkle::MerkleTree,
+	task::BlobRef,
+	verification::{Answer, Challenge, Committed, Slot, Stage},
+	worker::{Capability, Proof},
 	BlockNumber, Hash32, WorkerId,
 };
-use alloc::{vec, vec::Vec};
+use alloc::vec;
+use codec::Encode;
 use frame_benchmarking::v2::*;
-use frame_support::traits::Get;
+use frame_support::{traits::Get, BoundedVec};
 use frame_system::RawOrigin;
+use thin::{ThinFill, ThinRun, WORST_SIZE};
 
 /// What benchmarks need of the runtime around the pallet.
 pub trait BenchmarkHelper<AccountId> {
-	/// Registers a machine that is ready for work but for its proof, and returns its hot key.
+	/// Registers machine `index`, which is on line and ready for work but for its proofs, and returns its hot key.
 	///
 	/// # Errors
 	/// What registering it says.
-	fn register_machine() -> Result<AccountId, BenchmarkError>;
+	fn register_machine(index: u32) -> Result<AccountId, BenchmarkError>;
+	/// Lets so many machines be on line in tier 1, all of them names of these ones.
+	fn fill_roster(machines: u32, these: &[WorkerId]);
 	/// Lets `output` be the VRF output of the parent block's author.
 	fn set_parent_vrf(output: Hash32);
 }
@@ -36,118 +44,72 @@ fn go_to<T: Config>(block: BlockNumber) {
 	frame_system::Pallet::<T>::set_block_number(block.into());
 }
 
-fn machine<T: Config>() -> Result<(T::AccountId, WorkerId), BenchmarkError> {
-	let hot_key = T::BenchmarkHelper::register_machine()?;
+fn machine<T: Config>(index: u32) -> Result<(T::AccountId, WorkerId), BenchmarkError> {
+	let hot_key = T::BenchmarkHelper::register_machine(index)?;
 	let worker = T::Directory::worker_of(&hot_key).ok_or("the helper registers the machine")?;
 	Ok((hot_key, worker))
 }
 
-/// The size at which the openings of a challenge take most hashing: they are as many as at any, and longest of those.
-const WORST_SIZE: MatrixSize = MatrixSize::N2048;
+/// The seed and the beacon of a run that is audited.
+const AUDIT_SEED: Hash32 = [5; 32];
+const AUDIT_BEACON: Hash32 = [6; 32];
 
-/// A run of the most rounds, so with the longest paths, that holds wherever it is opened though
-/// nobody computed it: every state is zero but for the elements at `positions`.
-struct ThinRun {
-	size: MatrixSize,
-	positions: Vec<Position>,
-	elements: Vec<u8>,
-	/// Of a state of zeros: the hash of a leaf, of two leaves, and so on up to its root.
-	zero_hashes: Vec<Hash32>,
+/// Lets what `worker` committed to be audited by these machines.
+fn audit<T: Config>(
+	worker: WorkerId,
+	auditors: [WorkerId; AUDITORS as usize],
+	committed: Committed,
+	archive: Archive,
+) {
+	for auditor in auditors {
+		Duties::<T>::mutate(auditor, |duties| {
+			let _ = duties.try_push((worker, committed.slot()));
+		});
+	}
+	let audit = Audit {
+		seed: AUDIT_SEED,
+		beacon: AUDIT_BEACON,
+		committed,
+		archive,
+		auditors: BoundedVec::truncate_from(auditors.to_vec()),
+		drawn: AUDITORS,
+		confirmed: 0,
+		closes_at: BlockNumber::MAX,
+	};
+	Audits::<T>::insert((worker, committed.slot()), audit);
 }
 
-impl ThinRun {
-	/// A beacon that draws elements of rounds that do not touch each other, and the run for them.
-	fn new(seed: &Hash32, size: MatrixSize) -> Result<(Hash32, Self), BenchmarkError> {
-		let longest = Commitment { size, rounds: ROUNDS_MAX, root: [0; 32] };
-		let (beacon, positions) = (0..=u8::MAX)
-			.map(|n| [n; 32])
-			.map(|beacon| (beacon, positions(&beacon, &longest)))
-			.find(|(_, positions)| Self::are_apart(positions))
-			.ok_or("one of so many beacons draws rounds that are apart")?;
-		let mut zero_hashes = vec![leaf_hash(&[0; LEAF_BYTES])];
-		for _ in 0..size.rows_height() + size.row_height() {
-			let below = *zero_hashes.last().ok_or("there is the leaf")?;
-			zero_hashes.push(subtree_root::<Host>(vec![below; 2]).ok_or("two is a power of two")?);
-		}
-		let elements = vec![0; positions.len()];
-		let mut run = Self { size, positions, elements, zero_hashes };
-		run.find_elements(seed)?;
-		Ok((beacon, run))
-	}
+/// A challenge of `slot` that was asked for in block `requested_at`.
+fn challenge(slot: Slot, requested_at: BlockNumber, stage: Stage) -> Challenge {
+	Challenge { slot, requested_at, is_called: false, proof_until: BlockNumber::MAX, stage }
+}
 
-	/// Whether no round is the first, and no state comes after one drawn round and before another.
-	fn are_apart(positions: &[Position]) -> bool {
-		positions.iter().all(|a| {
-			let touching = positions.iter().filter(|b| a.round.abs_diff(b.round) <= 1);
-			a.round > 0 && touching.count() == 1
-		})
+/// Lets a machine have proved everything, for ever.
+fn prove<T: Config>(worker: WorkerId) {
+	let proof = Proof { amount: 10_000, proved_at: 1, valid_until: BlockNumber::MAX };
+	let proved = Capability { processor: Some(proof), memory: Some(proof) };
+	Capabilities::<T>::insert(worker, proved);
+	for slot in Slot::ALL {
+		Challenges::<T>::insert((worker, slot), challenge(slot, 1, Stage::Passed));
 	}
+	// It stands in the supply, from which it may be taken.
+	T::Standings::proved(worker, true);
+}
 
-	/// Raises each element until it verifies: 256 attempts reach every byte.
-	fn find_elements(&mut self, seed: &Hash32) -> Result<(), BenchmarkError> {
-		for _ in 0..=u8::MAX {
-			let (commitment, openings) = self.answer()?;
-			let mut is_right = true;
-			for (index, opening) in openings.iter().enumerate() {
-				match verify::<Host>(seed, &commitment, &self.positions[index], opening) {
-					Ok(()) => {}
-					Err(OpeningError::Element) => {
-						is_right = false;
-						self.elements[index] = self.elements[index].wrapping_add(1);
-					}
-					Err(_) => return Err("the paths lead to the root".into()),
-				}
-			}
-			if is_right {
-				return Ok(());
-			}
-		}
-		Err("one of 256 bytes is right".into())
-	}
+fn archive() -> Archive {
+	Archive { root: [3; 32], blob: BlobRef { hash: [4; 32], size_bytes: 1 } }
+}
 
-	fn leaf(&self, index: usize) -> ([u8; LEAF_BYTES], usize) {
-		let (row, column) = (self.positions[index].row, self.positions[index].column);
-		let mut leaf = [0; LEAF_BYTES];
-		leaf[row as usize % LEAF_BYTES] = self.elements[index];
-		(leaf, column as usize * self.size.leaves_per_row() + row as usize / LEAF_BYTES)
+/// Lets as many machines be on line as can be drawn for an audit, each with as many duties as it can have but one.
+fn auditors_are_there<T: Config>() -> Result<(), BenchmarkError> {
+	for index in 1..=AUDITORS {
+		machine::<T>(index)?;
 	}
+	Ok(())
+}
 
-	/// From a node of a state of zeros up to the state's root.
-	fn zero_path(&self, height: u32) -> MerklePath {
-		let levels = self.zero_hashes.len() - 1;
-		MerklePath(self.zero_hashes[height as usize..levels].to_vec())
-	}
-
-	/// What the machine commits to, and all openings.
-	fn answer(&self) -> Result<(Commitment, Openings), BenchmarkError> {
-		let zero_root = *self.zero_hashes.last().ok_or("there is the root")?;
-		let mut roots = vec![zero_root; ROUNDS_MAX as usize];
-		for (index, position) in self.positions.iter().enumerate() {
-			let (leaf, at) = self.leaf(index);
-			let depth = self.size.rows_height() + self.size.row_height();
-			let root =
-				root_from_path::<Host>(leaf_hash(&leaf), at as u64, depth, &self.zero_path(0));
-			roots[position.round as usize] = root.ok_or("the leaf lies in the state")?;
-		}
-		let rounds = MerkleTree::new(roots);
-		let openings: Vec<_> =
-			(0..self.positions.len()).map(|index| self.open(index, &rounds)).collect();
-		let commitment = Commitment { size: self.size, rounds: ROUNDS_MAX, root: rounds.root() };
-		let openings = Openings::try_from(openings).map_err(|_| "as many as are drawn")?;
-		Ok((commitment, openings))
-	}
-
-	fn open(&self, index: usize, rounds: &MerkleTree) -> Opening {
-		let round = self.positions[index].round as usize;
-		Opening {
-			row_before: vec![0; self.size.rows()],
-			row_path: self.zero_path(self.size.row_height()),
-			before_path: rounds.path(0, round - 1),
-			leaf_after: self.leaf(index).0.to_vec(),
-			leaf_path: self.zero_path(0),
-			after_path: rounds.path(0, round),
-		}
-	}
+fn stage_of<T: Config>(worker: WorkerId, slot: Slot) -> Option<Stage> {
+	Challenges::<T>::get((worker, slot)).map(|challenge| challenge.stage)
 }
 
 #[benchmarks]
@@ -169,42 +131,103 @@ mod benchmarks {
 		assert_eq!(Beacons::<T>::get(oldest), None);
 	}
 
+	/// Calls for the challenges of a class of so many machines.
+	#[benchmark]
+	fn call_challenges(n: Linear<0, CLASS_SAMPLE_MAX>) -> Result<(), BenchmarkError> {
+		go_to::<T>(NOW);
+		let mut workers = vec![];
+		for index in 0..n {
+			let (_, worker) = machine::<T>(index)?;
+			prove::<T>(worker);
+			workers.push(worker);
+		}
+		let lengths = T::Roster::lengths();
+		#[block]
+		{
+			Pallet::<T>::call_class(&lengths, 1, 0, Slot::Memory);
+		}
+		for worker in workers {
+			assert_eq!(stage_of::<T>(worker, Slot::Memory), Some(Stage::Requested));
+		}
+		Ok(())
+	}
+
+	/// After a challenge that was lost by silence, which lowers the machine's standing.
 	#[benchmark]
 	fn request_challenge() -> Result<(), BenchmarkError> {
 		go_to::<T>(NOW);
-		let (hot_key, worker) = machine::<T>()?;
-		Challenges::<T>::insert(worker, Challenge { requested_at: 1, stage: Stage::Passed });
+		let (hot_key, worker) = machine::<T>(0)?;
+		prove::<T>(worker);
+		let run = Commitment { size: WORST_SIZE, rounds: ROUNDS_MAX, root: [2; 32] };
+		let stage = Stage::Committed { committed: Committed::Run(run), committed_at: 2 };
+		let older = challenge(Slot::Processor, 1, stage);
+		Challenges::<T>::insert((worker, Slot::Processor), older);
 		#[extrinsic_call]
-		_(RawOrigin::Signed(hot_key));
-		let challenge = Challenge { requested_at: NOW, stage: Stage::Requested };
-		assert_eq!(Challenges::<T>::get(worker), Some(challenge));
+		_(RawOrigin::Signed(hot_key), Slot::Processor);
+		assert_eq!(stage_of::<T>(worker, Slot::Processor), Some(Stage::Requested));
 		Ok(())
 	}
 
 	#[benchmark]
 	fn commit_challenge() -> Result<(), BenchmarkError> {
 		go_to::<T>(NOW);
-		let (hot_key, worker) = machine::<T>()?;
-		let challenge = Challenge { requested_at: NOW - 5, stage: Stage::Requested };
-		Challenges::<T>::insert(worker, challenge);
-		let valid_until = BlockNumber::MAX;
-		let proved = Capability { throughput_mops: 1, proved_at: 1, valid_until };
-		Capabilities::<T>::insert(worker, proved);
-		Beacons::<T>::insert(challenge.seed_block(), [1; 32]);
-		let commitment = Commitment { size: WORST_SIZE, rounds: ROUNDS_MAX, root: [2; 32] };
+		let (hot_key, worker) = machine::<T>(0)?;
+		prove::<T>(worker);
+		let requested = challenge(Slot::Processor, NOW - 5, Stage::Requested);
+		Challenges::<T>::insert((worker, Slot::Processor), requested);
+		Beacons::<T>::insert(requested.seed_block(), [1; 32]);
+		let run = Commitment { size: WORST_SIZE, rounds: ROUNDS_MAX, root: [2; 32] };
+		let committed = Committed::Run(run);
 		#[extrinsic_call]
-		_(RawOrigin::Signed(hot_key), commitment);
-		let stage = Stage::Committed { commitment, committed_at: NOW };
-		assert_eq!(Challenges::<T>::get(worker).map(|challenge| challenge.stage), Some(stage));
+		_(RawOrigin::Signed(hot_key), committed);
+		let stage = Stage::Committed { committed, committed_at: NOW };
+		assert_eq!(stage_of::<T>(worker, Slot::Processor), Some(stage));
+		Ok(())
+	}
+
+	/// By one of the auditors of a proof.
+	#[benchmark]
+	fn confirm_audit() -> Result<(), BenchmarkError> {
+		go_to::<T>(NOW);
+		let (_, worker) = machine::<T>(0)?;
+		let (hot_key, auditor) = machine::<T>(1)?;
+		let run = Commitment { size: WORST_SIZE, rounds: ROUNDS_MAX, root: [2; 32] };
+		audit::<T>(worker, [auditor, auditor + 1, auditor + 2], Committed::Run(run), archive());
+		#[extrinsic_call]
+		_(RawOrigin::Signed(hot_key), worker, Slot::Processor);
+		let confirmed = Audits::<T>::get((worker, Slot::Processor)).map(|audit| audit.confirmed);
+		assert_eq!(confirmed, Some(1));
+		Ok(())
+	}
+
+	/// An opening of the longest run with the most rows, which is false: it is checked, and the bond is slashed.
+	#[benchmark]
+	fn report_entry() -> Result<(), BenchmarkError> {
+		go_to::<T>(NOW);
+		let (_, worker) = machine::<T>(0)?;
+		let (hot_key, auditor) = machine::<T>(1)?;
+		prove::<T>(worker);
+		let (commitment, entry) = ThinRun::false_entry(&AUDIT_SEED, &AUDIT_BEACON)?;
+		let mut hashes = vec![[0; 32]; AUDIT_OPENINGS as usize];
+		hashes[0] = sp_io::hashing::blake2_256(&entry.encode());
+		let tree = MerkleTree::new(hashes);
+		let archive = Archive { root: tree.root(), ..archive() };
+		let auditors = [auditor, auditor + 1, auditor + 2];
+		audit::<T>(worker, auditors, Committed::Run(commitment), archive);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(hot_key), worker, Slot::Processor, 0, entry, tree.path(0, 0));
+		assert_eq!(stage_of::<T>(worker, Slot::Processor), Some(Stage::Failed));
+		assert!(!Audits::<T>::contains_key((worker, Slot::Processor)));
 		Ok(())
 	}
 
 	/// All openings of the longest run, of which the last is false: all are checked, and the bond is slashed.
 	#[benchmark]
-	fn submit_openings() -> Result<(), BenchmarkError> {
+	fn submit_false_openings() -> Result<(), BenchmarkError> {
 		go_to::<T>(NOW);
-		let (hot_key, worker) = machine::<T>()?;
-		let requested = Challenge { requested_at: NOW - 10, stage: Stage::Requested };
+		let (hot_key, worker) = machine::<T>(0)?;
+		prove::<T>(worker);
+		let requested = challenge(Slot::Processor, NOW - 10, Stage::Requested);
 		Beacons::<T>::insert(requested.seed_block(), [1; 32]);
 		let seed = Pallet::<T>::seed_of(worker, &requested).ok_or("the seed is drawn")?;
 		let (beacon, mut run) = ThinRun::new(&seed, WORST_SIZE)?;
@@ -212,20 +235,86 @@ mod benchmarks {
 		*last = last.wrapping_add(1);
 		let (commitment, openings) = run.answer()?;
 		assert_eq!(openings.len(), OPENINGS_MAX as usize);
-		let stage = Stage::Committed { commitment, committed_at: NOW - 4 };
-		Challenges::<T>::insert(worker, Challenge { stage, ..requested });
-		let valid_until = BlockNumber::MAX;
-		let proved = Capability { throughput_mops: 10_000, proved_at: 1, valid_until };
-		Capabilities::<T>::insert(worker, proved);
-		// It stands in the supply, from which it is taken.
-		T::Supply::supply_changed(worker);
+		let committed = Committed::Run(commitment);
+		let stage = Stage::Committed { committed, committed_at: NOW - 4 };
+		let committed = Challenge { stage, ..requested };
+		Challenges::<T>::insert((worker, Slot::Processor), committed);
 		Beacons::<T>::insert(NOW - 3, beacon);
 		#[extrinsic_call]
-		_(RawOrigin::Signed(hot_key), openings);
-		assert_eq!(
-			Challenges::<T>::get(worker).map(|challenge| challenge.stage),
-			Some(Stage::Failed)
-		);
+		submit_openings(RawOrigin::Signed(hot_key), Answer::Run(openings), archive());
+		assert_eq!(stage_of::<T>(worker, Slot::Processor), Some(Stage::Failed));
+		Ok(())
+	}
+
+	/// All openings of the longest run, which hold: the proof is written, and its audit begun in place of an older one.
+	#[benchmark]
+	fn submit_openings() -> Result<(), BenchmarkError> {
+		go_to::<T>(NOW);
+		let (hot_key, worker) = machine::<T>(0)?;
+		prove::<T>(worker);
+		auditors_are_there::<T>()?;
+		let older = [worker + 1, worker + 2, worker + 3];
+		let requested = challenge(Slot::Processor, NOW - 10, Stage::Requested);
+		Beacons::<T>::insert(requested.seed_block(), [1; 32]);
+		let seed = Pallet::<T>::seed_of(worker, &requested).ok_or("the seed is drawn")?;
+		let (beacon, run) = ThinRun::new(&seed, WORST_SIZE)?;
+		let (commitment, openings) = run.answer()?;
+		let committed = Committed::Run(commitment);
+		audit::<T>(worker, older, committed, archive());
+		let stage = Stage::Committed { committed, committed_at: NOW - 4 };
+		let bound = Challenge { stage, ..requested };
+		Challenges::<T>::insert((worker, Slot::Processor), bound);
+		Beacons::<T>::insert(NOW - 3, beacon);
+		#[extrinsic_call]
+		_(RawOrigin::Signed(hot_key), Answer::Run(openings), archive());
+		assert_eq!(stage_of::<T>(worker, Slot::Processor), Some(Stage::Passed));
+		Ok(())
+	}
+
+	/// All openings of the largest fill, which hold.
+	#[benchmark]
+	fn submit_memory_openings() -> Result<(), BenchmarkError> {
+		go_to::<T>(NOW);
+		let (hot_key, worker) = machine::<T>(0)?;
+		prove::<T>(worker);
+		auditors_are_there::<T>()?;
+		let requested = challenge(Slot::Memory, NOW - 10, Stage::Requested);
+		Beacons::<T>::insert(requested.seed_block(), [1; 32]);
+		let seed = Pallet::<T>::seed_of(worker, &requested).ok_or("the seed is drawn")?;
+		let (beacon, fill) = ThinFill::new(&seed, MEMORY_MAX_MIB)?;
+		let (commitment, openings) = fill.answer()?;
+		assert_eq!(openings.len(), MEMORY_OPENINGS as usize);
+		let committed = Committed::Fill(commitment);
+		let older = [worker + 1, worker + 2, worker + 3];
+		audit::<T>(worker, older, committed, archive());
+		let stage = Stage::Committed { committed, committed_at: NOW - 4 };
+		Challenges::<T>::insert((worker, Slot::Memory), Challenge { stage, ..requested });
+		Beacons::<T>::insert(NOW - 3, beacon);
+		#[extrinsic_call]
+		submit_openings(RawOrigin::Signed(hot_key), Answer::Fill(openings), archive());
+		assert_eq!(stage_of::<T>(worker, Slot::Memory), Some(Stage::Passed));
+		Ok(())
+	}
+
+	/// The largest window of a class with 10^s machines on line.
+	#[benchmark(extra)]
+	fn class_at_scale(s: Linear<3, 6>) -> Result<(), BenchmarkError> {
+		go_to::<T>(NOW);
+		let mut workers = vec![];
+		for index in 0..CLASS_SAMPLE_MAX {
+			let (_, worker) = machine::<T>(index)?;
+			prove::<T>(worker);
+			workers.push(worker);
+		}
+		let machines = 10u32.pow(s);
+		T::BenchmarkHelper::fill_roster(machines, &workers);
+		let lengths = T::Roster::lengths();
+		let called;
+		#[block]
+		{
+			called = Pallet::<T>::call_class(&lengths, 1, machines - 5, Slot::Processor);
+		}
+		assert_eq!(called, CLASS_SAMPLE_MAX);
 		Ok(())
 	}
 
@@ -259,6 +348,38 @@ mod benchmarks {
 			hash = sp_io::hashing::blake2_256(&row);
 		}
 		assert_ne!(hash, [0; 32]);
+	}
+
+	/// One opening of a fill by itself, from 16 MiB to 1 TiB, each 16 times the one before.
+	#[benchmark(extra)]
+	fn verify_memory_opening(s: Linear<0, 4>) -> Result<(), BenchmarkError> {
+		let seed = [1; 32];
+		let (_, fill) = ThinFill::new(&seed, 16 << (4 * s))?;
+		let (commitment, openings) = fill.answer()?;
+		let verified;
+		#[block]
+		{
+			verified = aidragon_primitives::memory::verify::<Host>(
+				&seed,
+				&commitment,
+				fill.drawn[0],
+				&openings[0],
+			);
+		}
+		assert_eq!(verified, Ok(()));
+		Ok(())
+	}
+
+	/// The other hash function, in WebAssembly as there is no host function for it: what [`hash_row`] is compared with.
+	#[benchmark(extra)]
+	fn hash_row_blake3(s: Linear<0, 4>) {
+		let row = vec![1u8; MatrixSize::ALL[s as usize].rows()];
+		let hash;
+		#[block]
+		{
+			hash = blake3::hash(&row);
+		}
+		assert_ne!(hash.as_bytes(), &[0; 32]);
 	}
 
 	impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);

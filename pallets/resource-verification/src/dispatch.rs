@@ -1,16 +1,14 @@
 //! What the calls do.
 
-use crate::{Beacons, Capabilities, Challenges, Config, Error, Event, Pallet};
+use crate::{Beacons, Capabilities, Challenges, Config, Duties, Error, Event, Pallet};
 use aidragon_primitives::{
+	audit::Archive,
 	beacon::challenge_seed,
-	challenge::{
-		positions, verify, Challenge, Commitment, OpeningError, Openings, Stage, ROUNDS_MAX,
-		VALIDITY_BLOCKS, WINDOW_BLOCKS,
-	},
-	interface::{self, Bonds, SupplyListener, WorkerDirectory},
+	interface::{self, Bonds, Standings, WorkerDirectory},
 	merkle::Hasher,
-	worker::Capability,
-	Hash32, WorkerId,
+	verification::{check, Answer, Challenge, Committed, Refusal, Slot, Stage},
+	worker::{Capability, Proof},
+	BlockNumber, Hash32, WorkerId,
 };
 use frame_support::{ensure, traits::Get};
 use frame_system::{
@@ -18,6 +16,9 @@ use frame_system::{
 	pallet_prelude::{BlockNumberFor, OriginFor},
 };
 use sp_runtime::{traits::Zero, DispatchResult};
+
+/// Blocks for which proofs still count after the machine claimed more than when it proved them: three minutes.
+const REPROVE_BLOCKS: BlockNumber = 60;
 
 /// Hashes are computed by the node, not by the runtime.
 pub(crate) struct Host;
@@ -30,11 +31,11 @@ impl Hasher for Host {
 
 /// A machine whose openings are due, with all that checking them takes.
 pub(crate) struct Due {
-	worker: WorkerId,
-	challenge: Challenge,
-	commitment: Commitment,
-	seed: Hash32,
-	beacon: Hash32,
+	pub(crate) worker: WorkerId,
+	pub(crate) challenge: Challenge,
+	pub(crate) committed: Committed,
+	pub(crate) seed: Hash32,
+	pub(crate) beacon: Hash32,
 }
 
 impl<T: Config> Pallet<T> {
@@ -47,38 +48,65 @@ impl<T: Config> Pallet<T> {
 		let beacon = Beacons::<T>::get(challenge.seed_block())?;
 		let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
 		let genesis = Hash32::try_from(genesis.as_ref()).ok()?;
-		Some(challenge_seed(beacon, genesis, worker))
+		Some(challenge_seed(beacon, genesis, worker, challenge.slot))
 	}
 
-	fn challenge_of(hot_key: &T::AccountId) -> Result<(WorkerId, Challenge), Error<T>> {
+	fn challenge_of(hot_key: &T::AccountId, slot: Slot) -> Result<(WorkerId, Challenge), Error<T>> {
 		let worker = T::Directory::worker_of(hot_key).ok_or(Error::<T>::NotAHotKey)?;
-		let challenge = Challenges::<T>::get(worker).ok_or(Error::<T>::NoChallenge)?;
+		let challenge = Challenges::<T>::get((worker, slot)).ok_or(Error::<T>::NoChallenge)?;
 		Ok((worker, challenge))
 	}
 
-	pub(crate) fn check_request(hot_key: &T::AccountId) -> Result<WorkerId, Error<T>> {
+	pub(crate) fn check_request(hot_key: &T::AccountId, slot: Slot) -> Result<WorkerId, Error<T>> {
 		let worker = T::Directory::worker_of(hot_key).ok_or(Error::<T>::NotAHotKey)?;
 		let now = Self::now();
 		let may_ask =
-			Challenges::<T>::get(worker).is_none_or(|challenge| challenge.is_over_at(now));
+			Challenges::<T>::get((worker, slot)).is_none_or(|challenge| challenge.is_over_at(now));
 		ensure!(may_ask, Error::<T>::ChallengePending);
 		Ok(worker)
 	}
 
-	pub(crate) fn do_request_challenge(hot_key: T::AccountId) -> DispatchResult {
-		let worker = Self::check_request(&hot_key)?;
-		let challenge = Challenge { requested_at: Self::now(), stage: Stage::Requested };
-		let commit_deadline = challenge.commit_deadline();
-		Challenges::<T>::insert(worker, challenge);
-		Self::deposit_event(Event::ChallengeRequested { worker, commit_deadline });
+	pub(crate) fn do_request_challenge(hot_key: T::AccountId, slot: Slot) -> DispatchResult {
+		let worker = Self::check_request(&hot_key, slot)?;
+		Self::begin_challenge(worker, slot, false);
 		Ok(())
+	}
+
+	/// Begins a challenge, and takes note of an older one that was lost by silence.
+	pub(crate) fn begin_challenge(worker: WorkerId, slot: Slot, is_called: bool) {
+		let now = Self::now();
+		let older = Challenges::<T>::get((worker, slot));
+		let is_lost = |old: &Challenge| old.stage != Stage::Failed && old.is_lost_at(now);
+		if older.as_ref().is_some_and(is_lost) {
+			T::Standings::failed(worker);
+		}
+		let proof = Capabilities::<T>::get(worker).and_then(|capability| capability.proof(slot));
+		let proof_until = proof.map_or(0, |proof| proof.valid_until);
+		let stage = Stage::Requested;
+		let challenge = Challenge { slot, requested_at: now, is_called, proof_until, stage };
+		let commit_deadline = challenge.commit_deadline();
+		Challenges::<T>::insert((worker, slot), challenge);
+		if is_called {
+			// Whoever does not take it up has proved nothing any more.
+			Self::limit_proof(worker, slot, commit_deadline);
+		}
+		Self::deposit_event(Event::ChallengeRequested { worker, slot, is_called, commit_deadline });
+	}
+
+	/// Lets a proof count until `block` and no longer.
+	fn limit_proof(worker: WorkerId, slot: Slot, block: BlockNumber) {
+		Capabilities::<T>::mutate_extant(worker, |capability| {
+			if let Some(proof) = capability.proof_mut(slot) {
+				proof.valid_until = proof.valid_until.min(block);
+			}
+		});
 	}
 
 	pub(crate) fn check_commitment(
 		hot_key: &T::AccountId,
-		commitment: &Commitment,
+		committed: &Committed,
 	) -> Result<(WorkerId, Challenge), Error<T>> {
-		let (worker, challenge) = Self::challenge_of(hot_key)?;
+		let (worker, challenge) = Self::challenge_of(hot_key, committed.slot())?;
 		match challenge.stage {
 			Stage::Requested => {}
 			Stage::Committed { .. } => return Err(Error::<T>::AlreadyCommitted),
@@ -86,34 +114,38 @@ impl<T: Config> Pallet<T> {
 		}
 		ensure!(Self::now() <= challenge.commit_deadline(), Error::<T>::TooLate);
 		ensure!(Self::seed_of(worker, &challenge).is_some(), Error::<T>::SeedUnknown);
-		ensure!((1..=ROUNDS_MAX).contains(&commitment.rounds), Error::<T>::RoundsOutOfRange);
+		ensure!(committed.is_in_range(), Error::<T>::AmountOutOfRange);
 		Ok((worker, challenge))
 	}
 
 	pub(crate) fn do_commit_challenge(
 		hot_key: T::AccountId,
-		commitment: Commitment,
+		committed: Committed,
 	) -> DispatchResult {
-		let (worker, mut challenge) = Self::check_commitment(&hot_key, &commitment)?;
-		challenge.stage = Stage::Committed { commitment, committed_at: Self::now() };
+		let (worker, mut challenge) = Self::check_commitment(&hot_key, &committed)?;
+		challenge.stage = Stage::Committed { committed, committed_at: Self::now() };
 		let answer_deadline = challenge.answer_deadline().unwrap_or_default();
-		Challenges::<T>::insert(worker, challenge);
-		// What was proved before is at stake: a machine that does not answer keeps nothing.
+		let slot = challenge.slot;
+		Challenges::<T>::insert((worker, slot), challenge);
+		// What was proved before is at stake: a machine that does not answer keeps nothing. Where the chain called, the
+		// call ended the proof with the time for the commitment, which the machine has now used well.
 		Capabilities::<T>::mutate_extant(worker, |capability| {
-			capability.valid_until = capability.valid_until.min(answer_deadline);
+			if let Some(proof) = capability.proof_mut(slot) {
+				proof.valid_until = challenge.proof_until.min(answer_deadline);
+			}
 		});
-		let rounds = commitment.rounds;
-		Self::deposit_event(Event::ChallengeCommitted { worker, rounds, answer_deadline });
+		Self::deposit_event(Event::ChallengeCommitted { worker, committed, answer_deadline });
 		Ok(())
 	}
 
 	pub(crate) fn check_openings(
 		hot_key: &T::AccountId,
-		openings: &Openings,
+		answer: &Answer,
+		archive: &Archive,
 	) -> Result<Due, Error<T>> {
-		let (worker, challenge) = Self::challenge_of(hot_key)?;
-		let commitment = match challenge.stage {
-			Stage::Committed { commitment, .. } => commitment,
+		let (worker, challenge) = Self::challenge_of(hot_key, answer.slot())?;
+		let committed = match challenge.stage {
+			Stage::Committed { committed, .. } => committed,
 			Stage::Requested => return Err(Error::<T>::NotCommitted),
 			Stage::Passed | Stage::Failed => return Err(Error::<T>::NoChallenge),
 		};
@@ -122,47 +154,50 @@ impl<T: Config> Pallet<T> {
 		let beacon = challenge.openings_block().and_then(Beacons::<T>::get);
 		let beacon = beacon.ok_or(Error::<T>::OpeningsUnknown)?;
 		let seed = Self::seed_of(worker, &challenge).ok_or(Error::<T>::TooLate)?;
-		let count = positions(&beacon, &commitment).len();
-		ensure!(openings.len() == count, Error::<T>::WrongOpeningCount);
-		Ok(Due { worker, challenge, commitment, seed, beacon })
+		ensure!(answer.openings() == committed.openings(), Error::<T>::WrongOpeningCount);
+		Self::check_archive(archive)?;
+		Ok(Due { worker, challenge, committed, seed, beacon })
 	}
 
-	pub(crate) fn do_submit_openings(hot_key: T::AccountId, openings: Openings) -> DispatchResult {
-		let due = Self::check_openings(&hot_key, &openings)?;
-		let positions = positions(&due.beacon, &due.commitment);
-		let check = |(position, opening)| {
-			verify::<Host>(&due.seed, &due.commitment, position, opening).err()
-		};
-		let wrong = (0u32..).zip(positions.iter().zip(&openings).map(check));
-		match wrong.filter_map(|(index, error)| Some((index, error?))).next() {
-			None => Self::pass(&due),
-			Some((opening, error)) => Self::fail(&due, opening, error),
+	pub(crate) fn do_submit_openings(
+		hot_key: T::AccountId,
+		answer: Answer,
+		archive: Archive,
+	) -> DispatchResult {
+		let due = Self::check_openings(&hot_key, &answer, &archive)?;
+		match check::<Host>(&due.seed, &due.committed, &due.beacon, &answer) {
+			Ok(()) => Self::pass(&due, archive),
+			Err(refusal) => Self::fail(&due, refusal),
 		}
-		T::Supply::supply_changed(due.worker);
 		Ok(())
 	}
 
-	fn pass(due: &Due) {
-		let now = Self::now();
-		let capability = Capability {
-			throughput_mops: due.commitment.throughput_mops(WINDOW_BLOCKS),
-			proved_at: now,
-			valid_until: now.saturating_add(VALIDITY_BLOCKS),
-		};
-		Capabilities::<T>::insert(due.worker, capability);
-		Challenges::<T>::insert(due.worker, Challenge { stage: Stage::Passed, ..due.challenge });
-		Self::deposit_event(Event::ChallengePassed { worker: due.worker, capability });
+	fn pass(due: &Due, archive: Archive) {
+		let (worker, slot) = (due.worker, due.challenge.slot);
+		let proved_at = Self::now();
+		let valid_until = proved_at.saturating_add(slot.validity_blocks());
+		let proof = Proof { amount: due.committed.amount(), proved_at, valid_until };
+		Capabilities::<T>::mutate(worker, |capability| {
+			*capability.get_or_insert_default().proof_mut(slot) = Some(proof);
+		});
+		let passed = Challenge { stage: Stage::Passed, ..due.challenge };
+		Challenges::<T>::insert((worker, slot), passed);
+		Self::deposit_event(Event::ChallengePassed { worker, slot, proof });
+		T::Standings::proved(worker, Self::is_undoubted(worker, slot));
+		Self::begin_audit(due, archive);
 	}
 
-	fn fail(due: &Due, opening: u32, error: OpeningError) {
-		// Only this one shows by itself that the committed run was not computed.
-		let slashed = match error {
-			OpeningError::Element => T::Bonds::slash(due.worker, T::FalseOpeningSlash::get()),
-			_ => 0,
+	fn fail(due: &Due, refusal: Refusal) {
+		let (worker, slot) = (due.worker, due.challenge.slot);
+		Self::lose_proof(worker, slot);
+		Self::end_audit(worker, slot);
+		// Only this one shows by itself that what was committed to was not computed.
+		let slashed = match refusal.is_false {
+			true => T::Bonds::slash(worker, T::FalseOpeningSlash::get(), None),
+			false => 0,
 		};
-		Capabilities::<T>::remove(due.worker);
-		Challenges::<T>::insert(due.worker, Challenge { stage: Stage::Failed, ..due.challenge });
-		Self::deposit_event(Event::ChallengeFailed { worker: due.worker, opening, slashed });
+		let opening = refusal.opening;
+		Self::deposit_event(Event::ChallengeFailed { worker, slot, opening, slashed });
 	}
 }
 
@@ -171,8 +206,23 @@ impl<T: Config> interface::Capabilities for Pallet<T> {
 		Capabilities::<T>::get(worker)
 	}
 
+	fn hardware_changed(worker: WorkerId) {
+		let until = Self::now().saturating_add(REPROVE_BLOCKS);
+		for slot in Slot::ALL {
+			Self::limit_proof(worker, slot, until);
+			// Nor does a challenge that is under way give the older proof more time.
+			Challenges::<T>::mutate_extant((worker, slot), |challenge| {
+				challenge.proof_until = challenge.proof_until.min(until);
+			});
+		}
+	}
+
 	fn forget(worker: WorkerId) {
 		Capabilities::<T>::remove(worker);
-		Challenges::<T>::remove(worker);
+		for slot in Slot::ALL {
+			Challenges::<T>::remove((worker, slot));
+			Self::end_audit(worker, slot);
+		}
+		Duties::<T>::remove(worker);
 	}
 }

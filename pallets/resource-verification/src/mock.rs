@@ -2,17 +2,25 @@
 
 use crate as pallet_resource_verification;
 use aidragon_primitives::{
+	audit::{Archive, Audit, Entries, Entry, AUDIT_BLOCKS},
 	challenge::{
-		positions, Challenge, Commitment, MatrixSize, Opening, Openings, Portable, Position,
-		Prover, Stage,
+		positions, Commitment, MatrixSize, NextRows, Opening, Openings, Portable, Position, Prover,
 	},
-	interface::{Bonds, CapacityExceeded, Conduct, SupplyListener, WorkerDirectory},
-	worker::{Candidate, Capacity},
+	interface::{
+		Bonds, CapacityExceeded, Conduct, Reservation, Roster, Standings, WorkerDirectory,
+	},
+	memory::MemoryCommitment,
+	merkle::{Hasher, MerklePath, MerkleTree, Software},
+	task::BlobRef,
+	verification::{Answer, Challenge, Committed, Slot, Stage},
+	worker::{Candidate, Proof, PROOF_TIERS},
 	Balance, BlockNumber, Hash32, WorkerId,
 };
+use codec::{Decode, Encode};
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
 	traits::{ConstU128, ConstU32, Hooks},
+	BoundedVec,
 };
 use sp_runtime::BuildStorage;
 use std::{
@@ -52,18 +60,39 @@ pub(crate) const HOT_KEY: u64 = 10;
 pub(crate) const WORKER: WorkerId = 0;
 /// The hot key of machine 1.
 pub(crate) const OTHER_HOT_KEY: u64 = 11;
+/// Machines that have a hot key: each the one after that of the machine before.
+const MACHINES: WorkerId = 51;
 /// An account that signs for no machine.
 pub(crate) const STRANGER: u64 = 1;
 /// Rounds of an honest run here: two, so that both the given and a committed state are opened.
 pub(crate) const ROUNDS: u32 = 2;
+/// Rows of the last state that a forger made up: a twentieth of its run.
+pub(crate) const FORGED_ROWS: usize = 51;
+
+/// What the registry heard of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+	/// It proved something.
+	Proved,
+	/// It lost a challenge.
+	Failed,
+}
 
 parameter_types! {
 	/// What the author of every block reveals.
 	pub static ParentVrf: Option<Hash32> = Some([5; 32]);
-	/// The machines that the supply was told about, in that order.
-	pub static Heard: Vec<WorkerId> = Vec::new();
-	/// Whose bond was slashed, and by how much.
-	pub static Slashed: Vec<(WorkerId, Balance)> = Vec::new();
+	/// The machines that proved something, or failed, in that order.
+	pub(crate) static Heard: Vec<(WorkerId, Outcome)> = Vec::new();
+	/// Whether the last proof could raise a tier.
+	pub static MayRise: bool = true;
+	/// The providers of machines that do not have one of their own.
+	pub static SharedProviders: BTreeMap<WorkerId, u64> = BTreeMap::new();
+	/// The machines that are on line, all in tier 1.
+	pub static Online: Vec<WorkerId> = Vec::new();
+	/// Those of them that have work.
+	pub static Busy: Vec<WorkerId> = Vec::new();
+	/// Whose bond was slashed, by how much, and who showed the reason.
+	pub static Slashed: Vec<(WorkerId, Balance, Option<u64>)> = Vec::new();
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -71,44 +100,67 @@ impl frame_system::Config for Test {
 	type Block = frame_system::mocking::MockBlockU32<Test>;
 }
 
-/// Knows the hot keys of two machines, and nothing else about them.
+/// Knows the hot keys and the providers of machines, and nothing else about them.
 pub struct HotKeys;
 
 impl WorkerDirectory<u64> for HotKeys {
 	fn worker_of(hot_key: &u64) -> Option<WorkerId> {
-		match *hot_key {
-			HOT_KEY => Some(WORKER),
-			OTHER_HOT_KEY => Some(1),
-			_ => None,
-		}
+		let worker = WorkerId::try_from(hot_key.checked_sub(HOT_KEY)?).ok();
+		worker.filter(|worker| *worker < MACHINES)
+	}
+
+	fn provider_of(worker: WorkerId) -> Option<u64> {
+		let own = 1_000 + u64::from(worker);
+		Some(SharedProviders::get().get(&worker).copied().unwrap_or(own))
 	}
 
 	fn candidate(_: WorkerId, _: BlockNumber) -> Option<Candidate<u64>> {
 		None
 	}
 
-	fn reserve(_: WorkerId, _: &Capacity, _: BlockNumber) -> Result<(), CapacityExceeded> {
+	fn reserve(_: WorkerId, _: &Reservation, _: BlockNumber) -> Result<(), CapacityExceeded> {
 		Err(CapacityExceeded)
 	}
 
-	fn release(_: WorkerId, _: &Capacity, _: Conduct) {}
+	fn release(_: WorkerId, _: &Reservation, _: Conduct) {}
 }
 
 /// Fills [`Heard`].
 pub struct Listener;
 
-impl SupplyListener for Listener {
-	fn supply_changed(worker: WorkerId) {
-		Heard::mutate(|heard| heard.push(worker));
+impl Standings for Listener {
+	fn proved(worker: WorkerId, may_rise: bool) {
+		Heard::mutate(|heard| heard.push((worker, Outcome::Proved)));
+		MayRise::set(may_rise);
+	}
+
+	fn failed(worker: WorkerId) {
+		Heard::mutate(|heard| heard.push((worker, Outcome::Failed)));
+	}
+}
+
+impl Roster for Listener {
+	fn lengths() -> [u32; PROOF_TIERS + 1] {
+		let mut lengths = [0; PROOF_TIERS + 1];
+		lengths[1] = Online::get().len() as u32;
+		lengths
+	}
+
+	fn online_at(tier: u8, position: u32) -> Option<WorkerId> {
+		Online::get().get(position as usize).copied().filter(|_| tier == 1)
+	}
+
+	fn is_idle(worker: WorkerId) -> bool {
+		!Busy::get().contains(&worker)
 	}
 }
 
 /// Fills [`Slashed`].
 pub struct Slashes;
 
-impl Bonds for Slashes {
-	fn slash(worker: WorkerId, amount: Balance) -> Balance {
-		Slashed::mutate(|slashed| slashed.push((worker, amount)));
+impl Bonds<u64> for Slashes {
+	fn slash(worker: WorkerId, amount: Balance, shown_by: Option<&u64>) -> Balance {
+		Slashed::mutate(|slashed| slashed.push((worker, amount, shown_by.copied())));
 		amount
 	}
 }
@@ -116,7 +168,8 @@ impl Bonds for Slashes {
 impl pallet_resource_verification::Config for Test {
 	type ParentVrf = ParentVrf;
 	type Directory = HotKeys;
-	type Supply = Listener;
+	type Standings = Listener;
+	type Roster = Listener;
 	type Bonds = Slashes;
 	type FalseOpeningSlash = ConstU128<50>;
 	type BeaconHistory = ConstU32<HISTORY>;
@@ -127,8 +180,13 @@ impl pallet_resource_verification::Config for Test {
 
 #[cfg(feature = "runtime-benchmarks")]
 impl pallet_resource_verification::BenchmarkHelper<u64> for HotKeys {
-	fn register_machine() -> Result<u64, frame_benchmarking::BenchmarkError> {
-		Ok(HOT_KEY)
+	fn register_machine(index: u32) -> Result<u64, frame_benchmarking::BenchmarkError> {
+		Online::mutate(|online| {
+			if !online.contains(&index) {
+				online.push(index);
+			}
+		});
+		Ok(HOT_KEY + u64::from(index))
 	}
 
 	fn set_parent_vrf(output: Hash32) {
@@ -140,6 +198,10 @@ impl pallet_resource_verification::BenchmarkHelper<u64> for HotKeys {
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	ParentVrf::set(Some([5; 32]));
 	Heard::set(Vec::new());
+	MayRise::set(true);
+	SharedProviders::set(BTreeMap::new());
+	Online::set(Vec::new());
+	Busy::set(Vec::new());
 	Slashed::set(Vec::new());
 	let storage = frame_system::GenesisConfig::<Test>::default()
 		.build_storage()
@@ -171,27 +233,58 @@ pub(crate) fn machine() -> RuntimeOrigin {
 	RuntimeOrigin::signed(HOT_KEY)
 }
 
-/// The challenge that [`WORKER`] is in.
-pub(crate) fn challenge() -> Challenge {
-	crate::Challenges::<Test>::get(WORKER).expect("requested")
+/// The origin of the hot key of `worker`.
+pub(crate) fn machine_of(worker: WorkerId) -> RuntimeOrigin {
+	RuntimeOrigin::signed(HOT_KEY + u64::from(worker))
 }
 
-/// An honest run of the challenge that [`WORKER`] is in, computed once for each seed.
-pub(crate) fn honest_run() -> Prover {
-	static RUNS: OnceLock<Mutex<BTreeMap<Hash32, Prover>>> = OnceLock::new();
-	let seed = ResourceVerification::challenge_seed(WORKER).expect("the seed is drawn");
+/// The processor's challenge that [`WORKER`] is in.
+pub(crate) fn challenge() -> Challenge {
+	crate::Challenges::<Test>::get((WORKER, Slot::Processor)).expect("requested")
+}
+
+/// A run of the challenge that [`WORKER`] is in, computed once for each seed, but for the first rows of its last state.
+fn run_without(forged_rows: usize) -> Prover {
+	static RUNS: OnceLock<Mutex<BTreeMap<(Hash32, usize), Prover>>> = OnceLock::new();
+	let seed = ResourceVerification::challenge_seed(WORKER, Slot::Processor);
+	let seed = seed.expect("the seed is drawn");
 	let mut runs = RUNS.get_or_init(Mutex::default).lock().expect("no test panics in here");
-	let run = runs.entry(seed).or_insert_with(|| {
-		let mut prover = Prover::new(seed, MatrixSize::N512);
-		while prover.rounds() < ROUNDS && prover.run_round(&Portable) {}
+	let run = runs.entry((seed, forged_rows)).or_insert_with(|| {
+		let size = MatrixSize::N512;
+		let mut prover = Prover::new(seed, size);
+		while prover.rounds() + 1 < ROUNDS && prover.run_round(&Portable) {}
+		let forged = NextRows::new(size, vec![1; forged_rows * size.rows()]);
+		let rest = prover.next_rows(&Portable, forged_rows..size.rows());
+		assert!(prover.complete_round(vec![forged, rest]));
 		prover
 	});
 	run.clone()
 }
 
-/// Requests a challenge in block 1 and goes to block 3, where its seed is known.
+/// An honest run of the challenge that [`WORKER`] is in.
+pub(crate) fn honest_run() -> Prover {
+	run_without(0)
+}
+
+/// A run of that challenge of which [`FORGED_ROWS`] were never computed. Its tree is consistent.
+pub(crate) fn forged_run() -> Prover {
+	run_without(FORGED_ROWS)
+}
+
+/// Lets `worker` have passed a challenge of `slot` in block 1, with a proof up to block `valid_until`.
+pub(crate) fn prove(worker: WorkerId, slot: Slot, valid_until: BlockNumber) {
+	let stage = Stage::Passed;
+	let passed = Challenge { slot, requested_at: 0, is_called: false, proof_until: 0, stage };
+	crate::Challenges::<Test>::insert((worker, slot), passed);
+	let proof = Proof { amount: 1_000, proved_at: 1, valid_until };
+	crate::Capabilities::<Test>::mutate(worker, |capability| {
+		*capability.get_or_insert_default().proof_mut(slot) = Some(proof);
+	});
+}
+
+/// Requests a processor's challenge in block 1 and goes to block 3, where its seed is known.
 pub(crate) fn seed_is_known() {
-	assert_ok!(ResourceVerification::request_challenge(machine()));
+	assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
 	run_to(3);
 }
 
@@ -199,15 +292,16 @@ pub(crate) fn seed_is_known() {
 pub(crate) fn committed_run() -> Prover {
 	seed_is_known();
 	let run = honest_run();
-	assert_ok!(ResourceVerification::commit_challenge(machine(), run.commitment()));
+	let committed = Committed::Run(run.commitment());
+	assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
 	run_to(5);
 	run
 }
 
 /// The elements to open, once they are drawn, and what they are drawn from.
 pub(crate) fn drawn() -> (Commitment, Vec<Position>) {
-	let Stage::Committed { commitment, .. } = challenge().stage else {
-		panic!("nothing is committed");
+	let Stage::Committed { committed: Committed::Run(commitment), .. } = challenge().stage else {
+		panic!("no run is committed");
 	};
 	let block = challenge().openings_block().expect("committed");
 	let beacon = crate::Beacons::<Test>::get(block).expect("drawn");
@@ -220,6 +314,86 @@ pub(crate) fn open(run: &Prover) -> Vec<Opening> {
 }
 
 /// `openings` as the call takes them.
-pub(crate) fn bounded(openings: Vec<Opening>) -> Openings {
-	openings.try_into().expect("not too many")
+pub(crate) fn bounded(openings: Vec<Opening>) -> Answer {
+	Answer::Run(Openings::try_from(openings).expect("not too many"))
+}
+
+/// An archive that nobody reads.
+pub(crate) fn archive() -> Archive {
+	Archive { root: [7; 32], blob: BlobRef { hash: [8; 32], size_bytes: 1 } }
+}
+
+/// What binds a machine to `entries`.
+pub(crate) fn archive_over(entries: &[Entry]) -> Archive {
+	let entries = Entries::new(entries.to_vec());
+	let bytes = entries.encode();
+	let blob = BlobRef { hash: Software::hash(&bytes), size_bytes: bytes.len() as u64 };
+	Archive { root: entries.root(), blob }
+}
+
+/// What the archive of `run` holds once the openings are drawn.
+pub(crate) fn entries_of(run: &Prover) -> Vec<Entry> {
+	let block = challenge().openings_block().expect("committed");
+	let beacon = crate::Beacons::<Test>::get(block).expect("drawn");
+	let bytes = Entries::of_run(run, &beacon).expect("within the run").encode();
+	let mut bytes = bytes.as_slice();
+	let mut entries = Vec::new();
+	while !bytes.is_empty() {
+		entries.push(Entry::decode(&mut bytes).expect("encoded above"));
+	}
+	entries
+}
+
+/// The archive that an honest machine binds itself to.
+pub(crate) fn archive_of(run: &Prover) -> Archive {
+	archive_over(&entries_of(run))
+}
+
+/// The path of an entry in its archive.
+pub(crate) fn path_in(entries: &[Entry], index: u32) -> MerklePath {
+	let hashes = entries.iter().map(|entry| Software::hash(&entry.encode())).collect();
+	MerkleTree::new(hashes).path(0, index as usize)
+}
+
+/// The audit of what [`WORKER`] proved of its processors, if there is one.
+pub(crate) fn audit() -> Option<Audit> {
+	crate::Audits::<Test>::get((WORKER, Slot::Processor))
+}
+
+/// Passes the processor's challenge that [`WORKER`] is in while `online` are on line, and gives the audit of it.
+pub(crate) fn pass(
+	run: &Prover,
+	archive: Archive,
+	online: impl Iterator<Item = WorkerId>,
+) -> Audit {
+	let answer = bounded(open(run));
+	// No longer than the draw takes, or the chain calls one of them for a challenge some day.
+	Online::set(online.collect());
+	assert_ok!(ResourceVerification::submit_openings(machine(), answer, archive));
+	Online::set(Vec::new());
+	assert_eq!(challenge().stage, Stage::Passed);
+	audit().expect("begun")
+}
+
+/// Lets `auditor` have been drawn in block 5 to check what `worker` proved.
+pub(crate) fn begin_audit(worker: WorkerId, slot: Slot, auditor: WorkerId) {
+	let root = [9; 32];
+	let committed = match slot {
+		Slot::Processor => Committed::Run(Commitment { size: MatrixSize::N512, rounds: 1, root }),
+		Slot::Memory => Committed::Fill(MemoryCommitment { memory_mib: 16, root }),
+	};
+	let audit = Audit {
+		seed: [1; 32],
+		beacon: [2; 32],
+		committed,
+		archive: archive(),
+		auditors: BoundedVec::truncate_from(vec![auditor]),
+		drawn: 1,
+		confirmed: 0,
+		closes_at: 5 + AUDIT_BLOCKS,
+	};
+	crate::Audits::<Test>::insert((worker, slot), audit);
+	crate::Duties::<Test>::mutate(auditor, |duties| {
+		duties.try_push((worker, slot)).expect("there is room");
+	});
 }

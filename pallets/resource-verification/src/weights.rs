@@ -19,6 +19,16 @@ pub trait WeightInfo {
 	fn commit_challenge() -> Weight;
 	/// Weight of `submit_openings`.
 	fn submit_openings() -> Weight;
+	/// Weight of `call_challenges`.
+	fn call_challenges(n: u32) -> Weight;
+	/// Weight of `submit_memory_openings`.
+	fn submit_memory_openings() -> Weight;
+	/// Weight of `confirm_audit`.
+	fn confirm_audit() -> Weight;
+	/// Weight of `report_entry`.
+	fn report_entry() -> Weight;
+	/// Weight of `submit_false_openings`.
+	fn submit_false_openings() -> Weight;
 }
 
 /// The weights under the database costs of a runtime.
@@ -95,6 +105,31 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(14))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
+	fn call_challenges(n: u32) -> Weight {
+		Weight::from_parts(40_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(2 + 6 * u64::from(n)))
+			.saturating_add(T::DbWeight::get().writes(2 * u64::from(n)))
+	}
+	fn submit_memory_openings() -> Weight {
+		Weight::from_parts(2_500_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(16))
+			.saturating_add(T::DbWeight::get().writes(12))
+	}
+	fn confirm_audit() -> Weight {
+		Weight::from_parts(60_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(10))
+	}
+	fn report_entry() -> Weight {
+		Weight::from_parts(900_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(10))
+	}
+	fn submit_false_openings() -> Weight {
+		Weight::from_parts(2_500_000_000, 5000)
+			.saturating_add(T::DbWeight::get().reads(40))
+			.saturating_add(T::DbWeight::get().writes(20))
+	}
 }
 
 /// For tests: the same weights with the default database costs.
@@ -118,5 +153,30 @@ impl WeightInfo for () {
 		Weight::from_parts(1_813_045_000, 6028)
 			.saturating_add(ParityDbWeight::get().reads(14))
 			.saturating_add(ParityDbWeight::get().writes(9))
+	}
+	fn call_challenges(n: u32) -> Weight {
+		Weight::from_parts(40_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(2 + 6 * u64::from(n)))
+			.saturating_add(ParityDbWeight::get().writes(2 * u64::from(n)))
+	}
+	fn submit_memory_openings() -> Weight {
+		Weight::from_parts(2_500_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(16))
+			.saturating_add(ParityDbWeight::get().writes(12))
+	}
+	fn confirm_audit() -> Weight {
+		Weight::from_parts(60_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(12))
+			.saturating_add(ParityDbWeight::get().writes(10))
+	}
+	fn report_entry() -> Weight {
+		Weight::from_parts(900_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(12))
+			.saturating_add(ParityDbWeight::get().writes(10))
+	}
+	fn submit_false_openings() -> Weight {
+		Weight::from_parts(2_500_000_000, 5000)
+			.saturating_add(ParityDbWeight::get().reads(40))
+			.saturating_add(ParityDbWeight::get().writes(20))
 	}
 }

@@ -4,9 +4,13 @@ use crate::{Agenda, AgendaCursor, AgendaLength, Config, Pallet, Tasks, WeightInf
 use aidragon_primitives::{
 	state::TaskState,
 	task::{Task, DRAW_DELAY_BLOCKS},
+	worker::minute_of_day,
 	BlockNumber, TaskId,
 };
-use frame_support::weights::{Weight, WeightMeter};
+use frame_support::{
+	traits::Get,
+	weights::{Weight, WeightMeter},
+};
 use sp_runtime::SaturatedConversion;
 
 /// Blocks until a draw that found nothing is repeated.
@@ -15,6 +19,11 @@ const REDRAW_BLOCKS: BlockNumber = 4;
 impl<T: Config> Pallet<T> {
 	pub(crate) fn now() -> BlockNumber {
 		frame_system::Pallet::<T>::block_number().saturated_into()
+	}
+
+	/// The minute of the day at the last block, in Coordinated Universal Time.
+	pub(crate) fn minute_of_day() -> u16 {
+		minute_of_day(T::UnixMs::get())
 	}
 
 	/// Puts the task on the agenda of block `wake_at` and stores it. Earlier entries of it no longer count.

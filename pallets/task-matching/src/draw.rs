@@ -3,7 +3,7 @@
 use crate::{Assignments, Config, Event, Pallet, SupplyBitmap, SupplyLength, SupplySlots};
 use aidragon_primitives::{
 	beacon::{draw_seed, SeedStream},
-	interface::{Beacon, WorkerDirectory},
+	interface::{Beacon, Reservation, WorkerDirectory},
 	matching::{check_fit, choose, eligible_buckets, sample_positions, SAMPLES},
 	state::{FailureReason, TaskEvent},
 	task::{DeclineReason, Progress, Replica, Task, DRAW_DELAY_BLOCKS},
@@ -66,6 +66,7 @@ impl<T: Config> Pallet<T> {
 	) -> Option<Vec<Candidate<T::AccountId>>> {
 		let spec = &task.spec;
 		let vacant = usize::from(spec.replicas).checked_sub(task.replicas.len())?;
+		let minute = Self::minute_of_day();
 		let mut budget = SAMPLES;
 		let mut fitting = Vec::new();
 		for bucket in eligible_buckets(&spec.requirements.capacity, SupplyBitmap::<T>::get()) {
@@ -84,8 +85,7 @@ impl<T: Config> Pallet<T> {
 					Self::remove_supply(machine);
 					continue;
 				};
-				let (requirements, cap) = (&spec.requirements, spec.price_cap_per_gfuel);
-				if check_fit(&candidate, requirements, cap, &task.excluded).is_ok() {
+				if check_fit(&candidate, spec, minute, &task.excluded).is_ok() {
 					fitting.push(candidate);
 				}
 			}
@@ -109,15 +109,21 @@ impl<T: Config> Pallet<T> {
 			let replica = Replica {
 				worker: machine.worker,
 				provider: machine.provider,
-				price_per_gfuel: machine.price_per_gfuel,
+				price_per_gfuel: machine.offer.price_per_gfuel,
 				attempt,
 				beacon_block,
 				progress: Progress::Assigned,
 			};
-			// Both hold: the candidate was checked in this block, and there are as many places as vacancies.
-			let reserved = T::Directory::reserve(machine.worker, &capacity, now).is_ok();
-			if !reserved || task.replicas.try_push(replica).is_err() {
+			let stake = task.spec.stake(machine.offer.price_per_gfuel);
+			// It was checked in this block, the bond with all that is at stake included, so it holds.
+			if T::Directory::reserve(machine.worker, &Reservation { capacity, stake }, now).is_err()
+			{
 				log::error!(target: "runtime::task-matching", "task {id}: a drawn machine did not fit");
+				continue;
+			}
+			// There are as many places as vacancies.
+			if task.replicas.try_push(replica).is_err() {
+				log::error!(target: "runtime::task-matching", "task {id}: a machine too many was drawn");
 				continue;
 			}
 			let _ = task.excluded.try_push(machine.worker);

@@ -30,6 +30,12 @@ pub struct SupplyReport {
 	pub too_slow: u32,
 	/// Machines that ask more than the price cap.
 	pub too_expensive: u32,
+	/// Machines that take only larger tasks.
+	pub task_too_small: u32,
+	/// Machines that close before the task could be done.
+	pub closed: u32,
+	/// Machines with too little bond behind them for what the task may earn.
+	pub bond_too_low: u32,
 }
 
 impl<T: Config> Pallet<T> {
@@ -42,12 +48,15 @@ impl<T: Config> Pallet<T> {
 				continue;
 			};
 			report.machines = report.machines.saturating_add(1);
-			let fit = check_fit(&candidate, &spec.requirements, spec.price_cap_per_gfuel, &[]);
+			let fit = check_fit(&candidate, spec, Self::minute_of_day(), &[]);
 			let counter = match fit {
 				Ok(()) => &mut report.fitting,
 				Err(Misfit::TooSmall | Misfit::HadItBefore) => &mut report.too_small,
 				Err(Misfit::TooSlow) => &mut report.too_slow,
 				Err(Misfit::TooExpensive) => &mut report.too_expensive,
+				Err(Misfit::TaskTooSmall) => &mut report.task_too_small,
+				Err(Misfit::Closed) => &mut report.closed,
+				Err(Misfit::BondTooLow) => &mut report.bond_too_low,
 			};
 			*counter = counter.saturating_add(1);
 		}

@@ -72,6 +72,8 @@ pub mod pallet {
 		type Beacon: Beacon;
 		/// Where machines are looked up and their capacity is taken.
 		type Directory: WorkerDirectory<Self::AccountId>;
+		/// The time of the last block, in milliseconds of Unix time.
+		type UnixMs: Get<u64>;
 		/// Task money.
 		type Escrow: Escrow<Self::AccountId>;
 		/// Hash of the fuel schedule under which attestations are accepted.

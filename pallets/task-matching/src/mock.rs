@@ -5,7 +5,7 @@ use aidragon_primitives::{
 	attestation::{hot_key_consent, Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
 	interface,
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, Task, TaskSpec},
-	worker::{Capability, Capacity, Registration, SocketText, TransportAddress},
+	worker::{Capability, Capacity, Offer, Proof, Registration, SocketText, TransportAddress},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN, GFUEL,
 };
 use codec::Encode;
@@ -65,6 +65,8 @@ impl pallet_balances::Config for Test {
 }
 
 pub(crate) const SCHEDULE: Hash32 = [7; 32];
+/// What every provider puts up: one machine's bond, and enough for the dearest tasks here.
+pub(crate) const BOND: Balance = 900 * DRGN;
 pub(crate) const RETENTION: BlockNumber = 100;
 
 parameter_types! {
@@ -72,6 +74,7 @@ parameter_types! {
 	pub const MeterSchedule: Hash32 = SCHEDULE;
 	pub static AgendaWeight: Weight = Weight::from_parts(u64::MAX / 4, u64::MAX / 4);
 	pub static LatestBeacon: Option<(BlockNumber, Hash32)> = None;
+	pub static UnixMs: u64 = 0;
 }
 
 thread_local! {
@@ -94,6 +97,7 @@ impl interface::Capabilities for TestCapabilities {
 	fn capability(worker: WorkerId) -> Option<Capability> {
 		CAPABILITIES.with(|map| map.borrow().get(&worker).copied())
 	}
+	fn hardware_changed(_: WorkerId) {}
 	fn forget(worker: WorkerId) {
 		CAPABILITIES.with(|map| map.borrow_mut().remove(&worker));
 	}
@@ -105,6 +109,8 @@ impl pallet_node_registry::Config for Test {
 	type Treasury = TreasuryAccount;
 	type Capabilities = TestCapabilities;
 	type Supply = TaskMatching;
+	type Beacon = TestBeacon;
+	type AdminOrigin = frame_system::EnsureRoot<AccountId>;
 	type BondPerWorker = ConstU128<{ 100 * DRGN }>;
 	type ExitDelay = ConstU32<10>;
 	type MaxWorkersPerProvider = ConstU32<100>;
@@ -128,6 +134,7 @@ impl pallet_token_rewards::Config for Test {
 impl pallet_task_matching::Config for Test {
 	type Beacon = TestBeacon;
 	type Directory = NodeRegistry;
+	type UnixMs = UnixMs;
 	type Escrow = TokenRewards;
 	type MeterSchedule = MeterSchedule;
 	type Retention = ConstU32<RETENTION>;
@@ -217,7 +224,13 @@ pub(crate) fn set_capability(worker: WorkerId, capability: Option<Capability>) {
 		Some(capability) => map.borrow_mut().insert(worker, capability),
 		None => map.borrow_mut().remove(&worker),
 	});
-	<TaskMatching as interface::SupplyListener>::supply_changed(worker);
+	<NodeRegistry as interface::Standings>::proved(worker, true);
+}
+
+/// So much throughput and memory, proved until block `valid_until`.
+pub(crate) fn proved(throughput_mops: u32, valid_until: BlockNumber) -> Option<Capability> {
+	let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until });
+	Some(Capability { processor: proof(throughput_mops), memory: proof(1 << 20) })
 }
 
 /// Registers machine number `worker` of a provider of its own: 4 vCPUs proved, live from now on.
@@ -230,16 +243,24 @@ pub(crate) fn add_worker(worker: WorkerId, price_per_gfuel: Balance) {
 		encryption_key: [1; 32],
 		address: address(),
 		claimed: Capacity { vcpus: 4, memory_mib: 4_096 },
-		price_per_gfuel,
+		offer: Offer::at(price_per_gfuel),
+		site: Default::default(),
 	};
-	assert_ok!(NodeRegistry::register_provider(signed(owner.clone()), 100 * DRGN));
+	assert_ok!(NodeRegistry::register_provider(signed(owner.clone()), BOND));
 	assert_ok!(NodeRegistry::register_worker(signed(owner), registration));
-	set_capability(
-		worker,
-		Some(Capability { throughput_mops: 2_000, proved_at: 1, valid_until: 100_000 }),
-	);
+	set_capability(worker, proved(2_000, 100_000));
 	assert_ok!(NodeRegistry::heartbeat(signed(key)));
 	ONLINE.with(|online| online.borrow_mut().push(worker));
+}
+
+/// Changes what `worker` asks.
+pub(crate) fn set_offer(worker: WorkerId, offer: Offer) {
+	assert_ok!(NodeRegistry::update_offer(signed(provider(worker)), worker, offer));
+}
+
+/// What is at stake of the bond behind `worker`.
+pub(crate) fn at_stake(worker: WorkerId) -> Balance {
+	pallet_node_registry::Providers::<Test>::get(provider(worker)).unwrap().at_stake
 }
 
 /// The machine shows itself no more.
@@ -253,6 +274,7 @@ pub(crate) fn run_to(target: BlockNumber) {
 		let parent = System::block_number() as BlockNumber;
 		System::set_block_number(u64::from(parent) + 1);
 		LatestBeacon::set(Some((parent, [parent as u8; 32])));
+		NodeRegistry::on_initialize(System::block_number());
 		TaskMatching::on_initialize(System::block_number());
 		let online = ONLINE.with(|online| online.borrow().clone());
 		for worker in online {
@@ -368,6 +390,22 @@ pub(crate) fn check_invariants() {
 	for (id, worker) in pallet_node_registry::Workers::<Test>::iter() {
 		assert_eq!(worker.running, reserved.get(&id).copied().unwrap_or_default());
 	}
+	check_stakes();
+}
+
+/// P7: what is at stake of a provider's bond is what its machines' live assignments may earn.
+fn check_stakes() {
+	let mut stakes = BTreeMap::<AccountId, Balance>::new();
+	for task in crate::Tasks::<Test>::iter_values().filter(|task| !task.state.is_terminal()) {
+		for replica in task.replicas {
+			let stake = task.spec.stake(replica.price_per_gfuel);
+			*stakes.entry(replica.provider).or_default() += stake;
+		}
+	}
+	for (who, provider) in pallet_node_registry::Providers::<Test>::iter() {
+		assert_eq!(provider.at_stake, stakes.remove(&who).unwrap_or_default());
+	}
+	assert!(stakes.is_empty(), "work without a provider: {stakes:?}");
 }
 
 /// A chain with endowed accounts at block 1.
@@ -375,6 +413,7 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	CAPABILITIES.with(|map| map.borrow_mut().clear());
 	ONLINE.with(|online| online.borrow_mut().clear());
 	LatestBeacon::set(None);
+	UnixMs::set(0);
 	AgendaWeight::set(Weight::from_parts(u64::MAX / 4, u64::MAX / 4));
 	let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
 	let mut balances = vec![(submitter(), 100_000 * DRGN), (account(250), DRGN)];

@@ -3,7 +3,7 @@
 use crate::{Assignments, Config, Event, Pallet};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
-	interface::{Conduct, Escrow, WorkerDirectory},
+	interface::{Conduct, Escrow, Reservation, WorkerDirectory},
 	payout,
 	state::{transition, FailureReason, TaskEvent},
 	task::{Progress, Replica, Task, REVEAL_BLOCKS},
@@ -29,13 +29,14 @@ impl<T: Config> Pallet<T> {
 		task: &mut Task<T::AccountId>,
 		conduct: impl Fn(&Replica<T::AccountId>) -> Option<Conduct>,
 	) {
-		let capacity = task.spec.requirements.capacity;
+		let (spec, capacity) = (&task.spec, task.spec.requirements.capacity);
 		task.replicas.retain(|replica| {
 			let Some(conduct) = conduct(replica) else {
 				return true;
 			};
 			Assignments::<T>::remove(replica.worker, id);
-			T::Directory::release(replica.worker, &capacity, conduct);
+			let stake = spec.stake(replica.price_per_gfuel);
+			T::Directory::release(replica.worker, &Reservation { capacity, stake }, conduct);
 			false
 		});
 	}

@@ -41,6 +41,10 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> SupplyListener for Pallet<T> {
+	fn is_supplied(worker: WorkerId) -> bool {
+		SupplyPosition::<T>::contains_key(worker)
+	}
+
 	fn supply_changed(worker: WorkerId) {
 		let candidate = T::Directory::candidate(worker, Self::now());
 		let belongs = candidate.and_then(|candidate| bucket_of(&candidate.free));

@@ -8,5 +8,7 @@ mod origins;
 mod random_walk;
 mod retries;
 mod settlement;
+mod stakes;
 mod submission;
 mod supply;
+mod terms;

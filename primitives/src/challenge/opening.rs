@@ -61,19 +61,24 @@ pub enum OpeningError {
 	Element,
 }
 
-/// The elements to open, drawn from randomness that is younger than the commitment.
+/// The elements that the chain opens, drawn from randomness that is younger than the commitment.
 pub fn positions(beacon: &Hash32, commitment: &Commitment) -> Vec<Position> {
+	draw(beacon, commitment, commitment.size.openings())
+}
+
+/// `count` elements, drawn by `seed`. None of a run without rounds.
+pub fn draw(seed: &Hash32, commitment: &Commitment, count: u32) -> Vec<Position> {
 	if commitment.rounds == 0 {
 		return Vec::new();
 	}
-	let mut stream = SeedStream::new(*beacon);
+	let mut stream = SeedStream::new(*seed);
 	let size = commitment.size.rows() as u32;
 	let draw = |_| Position {
 		round: stream.below(commitment.rounds),
 		row: stream.below(size),
 		column: stream.below(size),
 	};
-	(0..commitment.size.openings()).map(draw).collect()
+	(0..count).map(draw).collect()
 }
 
 /// Checks one opening against the commitment.

@@ -134,38 +134,3 @@ fn score_is_operations_over_the_chains_time() {
 	assert_eq!(commitment(MatrixSize::N8192, ROUNDS_MAX).throughput_mops(4), 187_649_984);
 	assert_eq!(positions(&[0; 32], &commitment(SIZE, 0)), vec![]);
 }
-
-#[test]
-fn the_next_request_waits_longer_after_a_lost_challenge() {
-	let root = [0; 32];
-	let commitment = Commitment { size: SIZE, rounds: 1, root };
-	let committed = Stage::Committed { commitment, committed_at: 106 };
-	for (stage, interval) in [
-		(Stage::Requested, REQUEST_INTERVAL_BLOCKS),
-		(Stage::Passed, REQUEST_INTERVAL_BLOCKS),
-		(committed, LOST_INTERVAL_BLOCKS),
-		(Stage::Failed, LOST_INTERVAL_BLOCKS),
-	] {
-		let challenge = Challenge { requested_at: 100, stage };
-		assert!(!challenge.is_over_at(99 + interval) && challenge.is_over_at(100 + interval));
-		// By then every deadline of the old one is over.
-		let last = challenge.answer_deadline().unwrap_or(challenge.commit_deadline());
-		assert!(last < 100 + interval);
-	}
-}
-
-/// What a machine gains on average by claiming rounds of which it skips a part, against claiming what it ran: the
-/// claimed throughput over the time in which it holds a proof, the waits after lost challenges included.
-#[test]
-fn p7_claiming_more_than_was_run_never_pays() {
-	let validity = f64::from(VALIDITY_BLOCKS);
-	for size in MatrixSize::ALL {
-		for skipped in (1..1_000).map(|part| f64::from(part) / 1_000.0) {
-			let passes = (1.0 - skipped).powi(size.openings() as i32);
-			let lost = f64::from(LOST_INTERVAL_BLOCKS) * (1.0 - passes) / passes;
-			let claimed = 1.0 / (1.0 - skipped);
-			let yields = claimed * validity / (validity + lost);
-			assert!(yields < 1.0, "{size:?}: skipping {skipped} yields {yields}");
-		}
-	}
-}

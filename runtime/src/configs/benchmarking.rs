@@ -1,9 +1,12 @@
 //! What the market's benchmarks need of the rest of the chain.
 
 use aidragon_primitives::{
-	challenge::{Challenge, Stage, VALIDITY_BLOCKS},
-	interface::SupplyListener,
-	worker::{Capability, Capacity, Provider, SocketText, TransportAddress, Worker, WorkerStatus},
+	interface::Standings,
+	verification::{Challenge, Slot, Stage},
+	worker::{
+		Availability, Capability, Capacity, Ledger, Offer, Proof, Provider, Site, SocketText,
+		Standing, TransportAddress, Worker, WorkerStatus,
+	},
 	BlockNumber, Hash32, WorkerId, DRGN,
 };
 use frame_benchmarking::BenchmarkError;
@@ -11,21 +14,23 @@ use frame_support::traits::fungible::{Mutate, MutateHold};
 
 use crate::{
 	AccountId, Balances, NodeRegistry, Runtime, RuntimeHoldReason, RuntimeOrigin, System,
-	TaskMatching,
 };
 
 /// Sets up machines, accounts and beacons.
 pub struct MarketBenchmarks;
 
-/// Registers machine `index` of a provider of its own, live and bonded, that signs with `hot_key`.
+/// Registers machine `index` of a provider of its own, on line and bonded, that signs with `hot_key`.
 fn register(index: u32, hot_key: AccountId) -> WorkerId {
-	use pallet_node_registry::{HoldReason, NextWorkerId, Providers, WorkerByHotKey, Workers};
+	use pallet_node_registry::{
+		EncryptionKeys, HoldReason, NextWorkerId, Providers, WorkerByHotKey, Workers,
+	};
 	let provider: AccountId = frame_benchmarking::account("provider", index, 0);
-	Balances::set_balance(&provider, 1_000 * DRGN);
-	let bond = 100 * DRGN;
+	let bond = 100_000 * DRGN;
+	Balances::set_balance(&provider, 2 * bond);
 	let reason = RuntimeHoldReason::NodeRegistry(HoldReason::ProviderBond);
 	if Balances::hold(&reason, &provider, bond).is_ok() {
-		let record = Provider { bond, workers: 1, withdrawable_at: None };
+		let record =
+			Provider { bond, workers: 1, bond_units: 1, at_stake: 0, withdrawable_at: None };
 		Providers::<Runtime>::insert(&provider, record);
 	}
 	let socket: SocketText = b"127.0.0.1:4433".to_vec().try_into().unwrap_or_default();
@@ -33,37 +38,53 @@ fn register(index: u32, hot_key: AccountId) -> WorkerId {
 	NextWorkerId::<Runtime>::put(id.saturating_add(1));
 	frame_system::Pallet::<Runtime>::inc_sufficients(&hot_key);
 	WorkerByHotKey::<Runtime>::insert(&hot_key, id);
+	EncryptionKeys::<Runtime>::insert((id, 0), [1; 32]);
 	let worker = Worker {
 		provider,
-		hot_key,
+		hot_key: hot_key.clone(),
 		encryption_key: [1; 32],
+		key_epoch: 0,
 		address: TransportAddress {
 			node_key: [1; 32],
 			sockets: Default::default(),
 			http: Some(socket),
 		},
-		claimed: Capacity { vcpus: 8, memory_mib: 16_384 },
-		reserved: Capacity::default(),
-		price_per_gfuel: DRGN,
+		ledger: Ledger::new(Capacity { vcpus: 8, memory_mib: 16_384 }),
+		offer: Offer::at(DRGN),
+		site: Site::default(),
+		energy_attestor: None,
 		status: WorkerStatus::Active,
-		last_seen: Some(frame_system::Pallet::<Runtime>::block_number()),
+		availability: Availability::new(System::block_number()),
+		standing: Standing::default(),
+		last_seen: None,
 		running: 0,
 		accepted: 0,
 		missed: 0,
 	};
 	Workers::<Runtime>::insert(id, worker);
+	// It shows itself, and so is on line.
+	let _ = NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key));
 	id
+}
+
+/// Lets `worker` have proved `amount` of everything, by challenges that it passed.
+fn prove(worker: WorkerId, amount: u32) {
+	let now = System::block_number();
+	let proof = Proof { amount, proved_at: now, valid_until: now.saturating_add(10_000) };
+	for slot in Slot::ALL {
+		let stage = Stage::Passed;
+		let passed = Challenge { slot, requested_at: 0, is_called: false, proof_until: 0, stage };
+		pallet_resource_verification::Challenges::<Runtime>::insert((worker, slot), passed);
+	}
+	let capability = Capability { processor: Some(proof), memory: Some(proof) };
+	pallet_resource_verification::Capabilities::<Runtime>::insert(worker, capability);
+	<NodeRegistry as Standings>::proved(worker, true);
 }
 
 impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {
 	fn add_machine(index: u32, hot_key: AccountId) -> WorkerId {
 		let id = register(index, hot_key);
-		let capability = Capability { throughput_mops: 4_000, proved_at: 1, valid_until: 10_000 };
-		pallet_resource_verification::Capabilities::<Runtime>::insert(id, capability);
-		// The proof stands for a challenge that was passed.
-		let challenge = Challenge { requested_at: 0, stage: Stage::Passed };
-		pallet_resource_verification::Challenges::<Runtime>::insert(id, challenge);
-		<TaskMatching as SupplyListener>::supply_changed(id);
+		prove(id, 1 << 20);
 		id
 	}
 
@@ -82,23 +103,29 @@ impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {
 
 impl pallet_node_registry::BenchmarkHelper for MarketBenchmarks {
 	fn prove(worker: WorkerId) {
-		let now = System::block_number();
-		let passed = Challenge { requested_at: now, stage: Stage::Passed };
-		let capability = Capability {
-			throughput_mops: u32::MAX,
-			proved_at: now,
-			valid_until: now.saturating_add(VALIDITY_BLOCKS),
-		};
-		pallet_resource_verification::Challenges::<Runtime>::insert(worker, passed);
-		pallet_resource_verification::Capabilities::<Runtime>::insert(worker, capability);
+		prove(worker, u32::MAX);
+	}
+
+	fn set_beacon(block: BlockNumber) {
+		<Self as pallet_task_matching::BenchmarkHelper<AccountId>>::set_beacon(block);
 	}
 }
 
 impl pallet_resource_verification::BenchmarkHelper<AccountId> for MarketBenchmarks {
-	fn register_machine() -> Result<AccountId, BenchmarkError> {
-		let (_, hot_key) = pallet_node_registry::register_machine::<Runtime>(0)?;
+	fn register_machine(index: u32) -> Result<AccountId, BenchmarkError> {
+		let (_, hot_key) = pallet_node_registry::register_machine::<Runtime>(index)?;
 		NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key.clone()))?;
 		Ok(hot_key)
+	}
+
+	fn fill_roster(machines: u32, these: &[WorkerId]) {
+		use pallet_node_registry::{Online, OnlineLengths};
+		let mut lengths = OnlineLengths::<Runtime>::get();
+		lengths[1] = machines;
+		OnlineLengths::<Runtime>::put(lengths);
+		for (position, worker) in (0..machines).zip(these.iter().cycle()) {
+			Online::<Runtime>::insert((1, position), *worker);
+		}
 	}
 
 	fn set_parent_vrf(output: Hash32) {

@@ -6,18 +6,21 @@ use frame_support::{
 	traits::{ConstU128, ConstU32},
 	weights::Weight,
 };
+use frame_system::EnsureRoot;
 use sp_runtime::Perbill;
 
 use super::{RuntimeBlockWeights, TreasuryAccount};
 use crate::{
 	constants::{currency::DRGN, time::DAY_BLOCKS},
-	Balances, NodeRegistry, ResourceVerification, Runtime, RuntimeHoldReason, TaskMatching,
+	AccountId, Balances, NodeRegistry, ResourceVerification, Runtime, RuntimeHoldReason, TaskMatching,
 	TokenRewards,
 };
 
 parameter_types! {
 	/// The VRF output that BABE kept of the parent block's author.
 	pub ParentVrf: Option<Hash32> = pallet_babe::AuthorVrfRandomness::<Runtime>::get();
+	/// The time that the last block's author claimed.
+	pub UnixMs: u64 = pallet_timestamp::Now::<Runtime>::get();
 	/// The fuel schedule that machines meter by.
 	pub const MeterSchedule: Hash32 = METER_SCHEDULE;
 	/// A fifth of a block at most goes to what the chain does for tasks by itself.
@@ -30,6 +33,8 @@ impl pallet_node_registry::Config for Runtime {
 	type Treasury = TreasuryAccount;
 	type Capabilities = ResourceVerification;
 	type Supply = TaskMatching;
+	type Beacon = ResourceVerification;
+	type AdminOrigin = EnsureRoot<AccountId>;
 	type BondPerWorker = ConstU128<{ 100 * DRGN }>;
 	type ExitDelay = ConstU32<DAY_BLOCKS>;
 	type MaxWorkersPerProvider = ConstU32<1_000>;
@@ -41,7 +46,8 @@ impl pallet_node_registry::Config for Runtime {
 impl pallet_resource_verification::Config for Runtime {
 	type ParentVrf = ParentVrf;
 	type Directory = NodeRegistry;
-	type Supply = TaskMatching;
+	type Standings = NodeRegistry;
+	type Roster = NodeRegistry;
 	type Bonds = NodeRegistry;
 	type FalseOpeningSlash = ConstU128<{ 50 * DRGN }>;
 	type BeaconHistory = ConstU32<256>;
@@ -53,6 +59,7 @@ impl pallet_resource_verification::Config for Runtime {
 impl pallet_task_matching::Config for Runtime {
 	type Beacon = ResourceVerification;
 	type Directory = NodeRegistry;
+	type UnixMs = UnixMs;
 	type Escrow = TokenRewards;
 	type MeterSchedule = MeterSchedule;
 	type Retention = ConstU32<DAY_BLOCKS>;

@@ -95,11 +95,13 @@ fn is_worker(call: &RuntimeCall) -> bool {
 		RuntimeCall::TokenRewards(pallet_token_rewards::Call::claim_rewards { .. }) => true,
 		RuntimeCall::NodeRegistry(call) => matches!(
 			call,
-			Registry::update_price { .. }
+			Registry::update_offer { .. }
+				| Registry::declare_site { .. }
 				| Registry::update_endpoint { .. }
 				| Registry::update_capacity { .. }
 				| Registry::heartbeat { .. }
 				| Registry::drain { .. }
+				| Registry::pause { .. }
 				| Registry::resume { .. }
 				| Registry::retire_worker { .. }
 				| Registry::remove_worker { .. }

@@ -11,7 +11,7 @@ use aidragon_client::{
 	keys::{AccountId, WorkerKeys},
 };
 use aidragon_primitives::{
-	worker::{WorkerStatus, LIVENESS_BLOCKS},
+	worker::WorkerStatus,
 	WorkerId,
 };
 use anyhow::Result;
@@ -31,7 +31,7 @@ pub struct Daemon {
 
 impl Daemon {
 	/// Starts a daemon that registers itself with the development account `//<provider>`, asking `price` DRGN per
-	/// 10⁹ fuel and selling all vCPUs and 4 GiB.
+	/// 10⁹ fuel and selling all vCPUs and 1 GiB.
 	pub fn start(scene: &Scene, provider: &str, price: &str, url: &str) -> Result<Self> {
 		let name = format!("worker-{}", provider.to_lowercase());
 		let data_dir = scene.data(&name);
@@ -41,7 +41,7 @@ impl Daemon {
 			("--data-dir", data_dir.display().to_string()),
 			("--url", url.to_owned()),
 			("--price-per-gfuel", price.to_owned()),
-			("--memory-mib", "4096".to_owned()),
+			("--memory-mib", "1024".to_owned()),
 			("--quic-port", "0".to_owned()),
 			("--http-port", "0".to_owned()),
 		] {
@@ -103,10 +103,11 @@ impl Daemon {
 		let Some(worker) = state.worker(id).await? else {
 			return Ok(None);
 		};
-		let is_live = worker.last_seen.is_some_and(|seen| head.number <= seen + LIVENESS_BLOCKS);
 		let is_proved =
 			state.capability(id).await?.is_some_and(|proof| proof.is_valid_at(head.number));
-		let is_ready = worker.status == WorkerStatus::Active && is_live && is_proved;
+		let is_ready = worker.status == WorkerStatus::Active
+			&& worker.availability.is_online()
+			&& is_proved;
 		Ok(is_ready.then_some(id))
 	}
 }

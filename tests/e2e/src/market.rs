@@ -51,6 +51,11 @@ impl Source {
 		Ok(self.store.add_file(&example(file)?)?)
 	}
 
+	/// Where it is reached.
+	pub fn address(&self) -> TransportAddress {
+		self.server.address()
+	}
+
 	/// Offers some bytes.
 	pub fn bytes(&self, bytes: &[u8]) -> Result<BlobRef> {
 		Ok(self.store.add_bytes(bytes)?)

@@ -4,7 +4,7 @@
 //! says so.
 
 use crate::{
-	market::{http_only, task_when},
+	market::{http_only, task_when, Source},
 	scene::Scene,
 	wait::{seconds, until},
 };
@@ -16,47 +16,77 @@ use aidragon_client::{
 };
 use aidragon_primitives::{
 	attestation::{Attestation, ResultDigest, ATTESTATION_VERSION, METER_SCHEDULE},
-	beacon::challenge_seed,
-	challenge::{positions, Commitment, MatrixSize, NextRows, Openings, Portable, Prover, Stage},
-	worker::Capacity,
+	audit::{Archive, Entries, Entry, AUDIT_OPENINGS},
+	beacon::{call_seed, challenge_seed},
+	challenge::{
+		draw, positions, MatrixSize, NextRows, Opening, Openings, Portable, Prover,
+	},
+	memory::{self, Fill, MemoryOpenings},
+	task::BlobRef,
+	verification::{Answer, Challenge, Committed, Slot, Stage},
+	worker::{Capacity, Offer, TransportAddress},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN,
 };
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
+use futures::StreamExt;
 use std::net::{Ipv4Addr, SocketAddr};
+use tokio::task::JoinHandle;
 
-/// Rounds that it runs within seconds: enough for four vCPUs.
-const ROUNDS: u32 = 40;
+/// Rounds that it runs within seconds: enough for two vCPUs.
+const ROUNDS: u32 = 20;
 /// What is sent to the hot key, so that also calls that fail, and are charged for it, reach the chain.
 const POCKET_MONEY: Balance = 10 * DRGN;
 /// The salt of its commitments. A puppet has no secrets.
 const SALT: Hash32 = [5; 32];
 
-/// A machine driven by hand.
+/// Memory that it fills and sells.
+const MEMORY_MIB: u32 = 128;
+
+/// A machine driven by hand. Only the chain's calls are answered by themselves.
 pub struct Puppet {
 	chain: Chain,
 	hot_key: Account,
 	id: WorkerId,
+	answering: JoinHandle<()>,
+}
+
+impl Drop for Puppet {
+	fn drop(&mut self) {
+		self.answering.abort();
+	}
 }
 
 impl Puppet {
-	/// Registers a machine of `provider` with two vCPUs, whose hot key can pay for calls that fail.
+	/// Registers a machine of `provider` with two vCPUs, from which nobody can fetch anything.
 	pub async fn register(
 		scene: &Scene,
 		chain: &Chain,
 		provider: &Account,
 		price_per_gfuel: Balance,
 	) -> Result<Self> {
+		// The port is the one that discards.
+		let nowhere = http_only(SocketAddr::from((Ipv4Addr::LOCALHOST, 9)));
+		Self::register_at(scene, chain, provider, price_per_gfuel, nowhere).await
+	}
+
+	/// Registers a machine of `provider` with two vCPUs and an address, whose hot key can pay for calls that fail.
+	pub async fn register_at(
+		scene: &Scene,
+		chain: &Chain,
+		provider: &Account,
+		price_per_gfuel: Balance,
+		address: TransportAddress,
+	) -> Result<Self> {
 		let keys = WorkerKeys::generate();
 		let hot_key = keys.hot_key()?;
-		// Nobody fetches from a puppet; the port is the one that discards.
-		let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
 		let registration = Registration {
 			hot_key: hot_key.account_id(),
 			consent: keys.consent(&chain.genesis(), &provider.account_id())?,
-			encryption_key: keys.encryption_key(),
-			address: http_only(nowhere),
-			claimed: Capacity { vcpus: 2, memory_mib: 4_096 },
-			price_per_gfuel,
+			encryption_key: keys.encryption_key(0),
+			address,
+			claimed: Capacity { vcpus: 2, memory_mib: MEMORY_MIB },
+			offer: Offer::at(price_per_gfuel),
+			site: Default::default(),
 		};
 		let bond = chain.constant_u128("NodeRegistry", "BondPerWorker")?;
 		let (become_provider, give) =
@@ -68,7 +98,8 @@ impl Puppet {
 		let register = calls::register_worker(&registration);
 		let id = chain.submit(&register, provider, View::Best).await?.worker_registered()?.worker;
 		scene.say(format_args!("worker {id} is a puppet"));
-		Ok(Self { chain: chain.clone(), hot_key, id })
+		let answering = tokio::spawn(answer_calls(chain.clone(), hot_key.clone(), id));
+		Ok(Self { chain: chain.clone(), hot_key, id, answering })
 	}
 
 	/// The machine's number.
@@ -76,13 +107,15 @@ impl Puppet {
 		self.id
 	}
 
-	/// Proves the machine and shows that it is there, as a daemon does. Takes some eight blocks.
+	/// Proves the machine and shows that it is there, as a daemon does. Takes some sixteen blocks.
 	pub async fn prove(&self, scene: &Scene) -> Result<()> {
-		self.answer_challenge(run_rounds).await?;
+		self.answer_challenge(Slot::Processor, run_rounds).await?;
+		self.answer_challenge(Slot::Memory, fill_memory).await?;
 		self.send(&calls::heartbeat()).await?;
-		let proof =
-			self.state().await?.capability(self.id).await?.context("the proof was refused")?;
-		let mops = proof.throughput_mops;
+		let proved = self.state().await?.capability(self.id).await?;
+		let proved = proved.context("the proofs were refused")?;
+		ensure!(proved.memory.is_some(), "the proof of memory was refused");
+		let mops = proved.processor.context("the proof of throughput was refused")?.amount;
 		scene.say(format_args!("worker {} proved {mops} Mop/s by hand", self.id));
 		Ok(())
 	}
@@ -94,10 +127,11 @@ impl Puppet {
 			anyhow::Ok(provider.context("the provider is gone")?.bond)
 		};
 		let before = bond().await?;
-		self.answer_challenge(pretend_rounds).await?;
-		let challenge = self.state().await?.challenge(self.id).await?.context("no challenge")?;
+		self.answer_challenge(Slot::Processor, pretend_rounds).await?;
+		let challenge = self.challenge(Slot::Processor).await?;
 		ensure!(challenge.stage == Stage::Failed, "{challenge:?}");
-		ensure!(self.state().await?.capability(self.id).await?.is_none(), "it proved something");
+		let proved = self.state().await?.capability(self.id).await?.unwrap_or_default();
+		ensure!(proved.processor.is_none(), "it proved something");
 		let slashed = before - bond().await?;
 		ensure!(
 			slashed == self.chain.constant_u128("ResourceVerification", "FalseOpeningSlash")?,
@@ -107,20 +141,64 @@ impl Puppet {
 		Ok(())
 	}
 
-	/// Goes through a challenge with the run that `compute` makes.
-	async fn answer_challenge(&self, compute: fn(Hash32) -> Prover) -> Result<()> {
-		self.send(&calls::request_challenge()).await?;
-		let challenge = self.state().await?.challenge(self.id).await?.context("no challenge")?;
-		let beacon = self.beacon(challenge.seed_block()).await?;
-		let seed = challenge_seed(beacon, self.chain.genesis(), self.id);
-		let prover = tokio::task::spawn_blocking(move || compute(seed)).await?;
-		let commitment = prover.commitment();
-		self.send(&calls::commit_challenge(&commitment)).await?;
-		let challenge = self.state().await?.challenge(self.id).await?.context("no challenge")?;
-		let beacon = self.beacon(challenge.openings_block().context("no commitment")?).await?;
-		let openings = open(&prover, &beacon, &commitment)?;
-		self.send(&calls::submit_openings(&openings)).await?;
+	/// Passes a challenge honestly, with an archive at `source` in which one opening is empty, and sees that the machines that
+	/// were drawn to check it find that.
+	pub async fn archive_falsely(&self, scene: &Scene, source: &Source) -> Result<()> {
+		let (answer, beacon, work) = self.work_for_challenge(Slot::Processor, run_rounds).await?;
+		let Work::Run(prover) = &work else { bail!("a run was asked for") };
+		let drawn_by = call_seed(beacon, b"audit");
+		let drawn = draw(&drawn_by, &prover.commitment(), AUDIT_OPENINGS);
+		let mut entries: Vec<Entry> =
+			drawn.iter().filter_map(|position| prover.open(position).map(Entry::Run)).collect();
+		*entries.last_mut().context("something is drawn")? = Entry::Run(Opening::default());
+		let entries = Entries::new(entries);
+		let archive = Archive { root: entries.root(), blob: source.bytes(&entries.encode())? };
+		self.send(&calls::submit_openings(&answer, &archive)).await?;
+		let proved = async || {
+			let proved = self.state().await?.capability(self.id).await?.unwrap_or_default();
+			anyhow::Ok(proved.processor)
+		};
+		ensure!(proved().await?.is_some(), "the chain refused what it checks itself");
+		until("another machine to find the false opening", seconds(90), async || {
+			Ok(proved().await?.is_none().then_some(()))
+		})
+		.await?;
+		ensure!(self.challenge(Slot::Processor).await?.stage == Stage::Failed);
+		scene.say(format_args!("worker {} was found out by another machine", self.id));
 		Ok(())
+	}
+
+	/// Goes through a challenge with the work that `compute` makes.
+	async fn answer_challenge(&self, slot: Slot, compute: fn(Hash32) -> Option<Work>) -> Result<()> {
+		let (answer, _, _) = self.work_for_challenge(slot, compute).await?;
+		// Nobody can fetch it, so nobody confirms it.
+		let blob = BlobRef { hash: [1; 32], size_bytes: 1 };
+		let archive = Archive { root: [1; 32], blob };
+		self.send(&calls::submit_openings(&answer, &archive)).await?;
+		Ok(())
+	}
+
+	/// Goes through a challenge up to its openings, and gives them with the beacon that drew them.
+	async fn work_for_challenge(
+		&self,
+		slot: Slot,
+		compute: fn(Hash32) -> Option<Work>,
+	) -> Result<(Answer, Hash32, Work)> {
+		self.send(&calls::request_challenge(slot)).await?;
+		let beacon = self.beacon(self.challenge(slot).await?.seed_block()).await?;
+		let seed = challenge_seed(beacon, self.chain.genesis(), self.id, slot);
+		let work = tokio::task::spawn_blocking(move || compute(seed)).await?;
+		let work = work.context("the work could not be done")?;
+		let committed = work.committed();
+		self.send(&calls::commit_challenge(&committed)).await?;
+		let drawn_in = self.challenge(slot).await?.openings_block().context("no commitment")?;
+		let beacon = self.beacon(drawn_in).await?;
+		let answer = work.open(&beacon).context("what was drawn cannot be opened")?;
+		Ok((answer, beacon, work))
+	}
+
+	async fn challenge(&self, slot: Slot) -> Result<Challenge> {
+		self.state().await?.challenge(self.id, slot).await?.context("no challenge")
 	}
 
 	/// Waits until the machine is drawn for a task, and gives the task.
@@ -183,26 +261,66 @@ impl Puppet {
 	}
 }
 
-fn run_rounds(seed: Hash32) -> Prover {
+/// Answers the chain's calls, so that the machine stays on line.
+async fn answer_calls(chain: Chain, hot_key: Account, id: WorkerId) {
+	let mut heads = chain.follow(View::Best);
+	while let Some(head) = heads.next().await {
+		if let Ok(Some(_)) = chain.at(&head).called_at(id).await {
+			// Where it fails, the next block tells.
+			let _ = chain.submit(&calls::heartbeat(), &hot_key, View::Best).await;
+		}
+	}
+}
+
+/// What a puppet did for a challenge.
+enum Work {
+	Run(Prover),
+	Fill(memory::Filled),
+}
+
+impl Work {
+	fn committed(&self) -> Committed {
+		match self {
+			Self::Run(prover) => Committed::Run(prover.commitment()),
+			Self::Fill(filled) => Committed::Fill(filled.commitment()),
+		}
+	}
+
+	fn open(&self, beacon: &Hash32) -> Option<Answer> {
+		match self {
+			Self::Run(prover) => {
+				let drawn = positions(beacon, &prover.commitment());
+				let opened: Option<Vec<_>> =
+					drawn.iter().map(|position| prover.open(position)).collect();
+				Openings::try_from(opened?).ok().map(Answer::Run)
+			}
+			Self::Fill(filled) => {
+				let drawn = memory::positions(beacon, &filled.commitment());
+				let opened: Option<Vec<_>> =
+					drawn.into_iter().map(|index| filled.open(index)).collect();
+				MemoryOpenings::try_from(opened?).ok().map(Answer::Fill)
+			}
+		}
+	}
+}
+
+fn run_rounds(seed: Hash32) -> Option<Work> {
 	let mut prover = Prover::new(seed, MatrixSize::N512);
 	while prover.rounds() < ROUNDS && prover.run_round(&Portable) {}
-	prover
+	Some(Work::Run(prover))
 }
 
 /// A run of which all but the first round is made up.
-fn pretend_rounds(seed: Hash32) -> Prover {
+fn pretend_rounds(seed: Hash32) -> Option<Work> {
 	let size = MatrixSize::N512;
 	let mut prover = Prover::new(seed, size);
 	let mut next = prover.next_rows(&Portable, 0..size.rows());
 	while prover.rounds() < ROUNDS && prover.complete_round(vec![next]) {
 		next = NextRows::new(size, vec![0; size.state_bytes()]);
 	}
-	prover
+	Some(Work::Run(prover))
 }
 
-fn open(prover: &Prover, beacon: &Hash32, commitment: &Commitment) -> Result<Openings> {
-	let drawn = positions(beacon, commitment);
-	let opened: Option<Vec<_>> = drawn.iter().map(|position| prover.open(position)).collect();
-	let opened = opened.context("an element outside of the run was drawn")?;
-	Openings::try_from(opened).ok().context("more elements were drawn than can be sent")
+fn fill_memory(seed: Hash32) -> Option<Work> {
+	Fill::new(seed, MEMORY_MIB)?.run().map(Work::Fill)
 }

@@ -1,42 +1,52 @@
 //! Every step of a challenge, and every way in which one is lost.
 
 use super::*;
-use aidragon_primitives::challenge::{MatrixSize, LOST_INTERVAL_BLOCKS};
+use aidragon_primitives::challenge::{Commitment, MatrixSize};
 
 const SEED: Hash32 = [1; 32];
 const OTHER: Hash32 = [2; 32];
 const BEACON: Hash32 = [3; 32];
-const COMMITMENT: Commitment = Commitment { size: MatrixSize::N1024, rounds: 40, root: [4; 32] };
-const DONE: Local = Local::Done { seed: SEED, commitment: COMMITMENT };
+const RUN: Commitment = Commitment { size: MatrixSize::N1024, rounds: 40, root: [4; 32] };
+const COMMITTED: Committed = Committed::Run(RUN);
+const DONE: Local = Local::Done { seed: SEED, committed: Some(COMMITTED) };
+const VALIDITY_BLOCKS: u32 = Slot::Processor.validity_blocks();
+const LOST_INTERVAL_BLOCKS: u32 = Slot::Processor.lost_interval_blocks();
 
 /// An idle machine without a proof, at block 100.
 fn idle() -> Sight {
 	Sight {
+		slot: Slot::Processor,
 		best_number: 100,
-		capability: None,
+		proof: None,
 		challenge: None,
 		seed: None,
 		final_challenge: None,
 		final_seed: None,
 		final_openings_beacon: None,
 		is_idle: true,
+		has_room: true,
 	}
 }
 
-fn capability(valid_until: BlockNumber) -> Option<Capability> {
-	Some(Capability { throughput_mops: 1_000, proved_at: 1, valid_until })
+/// A challenge that was asked for in block 100.
+fn challenge(slot: Slot, stage: Stage) -> Challenge {
+	Challenge { slot, requested_at: 100, is_called: false, proof_until: 0, stage }
+}
+
+fn proof(valid_until: BlockNumber) -> Option<Proof> {
+	Some(Proof { amount: 1_000, proved_at: 1, valid_until })
 }
 
 /// Asked for in block 100, so that the commitment may stand in block 106.
 fn requested(best_number: BlockNumber, seed: Option<Hash32>) -> Sight {
-	let challenge = Some(Challenge { requested_at: 100, stage: Stage::Requested });
+	let challenge = Some(challenge(Slot::Processor, Stage::Requested));
 	Sight { best_number, challenge, seed, ..idle() }
 }
 
 /// Committed in block 105, so that the openings may stand in block 117.
 fn committed(best_number: BlockNumber, beacon: Option<Hash32>) -> Sight {
-	let stage = Stage::Committed { commitment: COMMITMENT, committed_at: 105 };
-	let challenge = Some(Challenge { requested_at: 100, stage });
+	let stage = Stage::Committed { committed: COMMITTED, committed_at: 105 };
+	let challenge = Some(challenge(Slot::Processor, stage));
 	Sight {
 		best_number,
 		challenge,
@@ -51,9 +61,9 @@ fn committed(best_number: BlockNumber, beacon: Option<Hash32>) -> Sight {
 #[test]
 fn an_idle_machine_without_a_lasting_proof_asks() {
 	assert_eq!(next_step(&idle(), &Local::Idle), Step::Request);
-	let lasting = Sight { capability: capability(100 + VALIDITY_BLOCKS / 4), ..idle() };
+	let lasting = Sight { proof: proof(100 + VALIDITY_BLOCKS / 4), ..idle() };
 	assert_eq!(next_step(&lasting, &Local::Idle), Step::Wait);
-	let ending = Sight { capability: capability(99 + VALIDITY_BLOCKS / 4), ..idle() };
+	let ending = Sight { proof: proof(99 + VALIDITY_BLOCKS / 4), ..idle() };
 	assert_eq!(next_step(&ending, &Local::Idle), Step::Request);
 }
 
@@ -65,7 +75,7 @@ fn a_busy_machine_does_not_ask() {
 
 #[test]
 fn a_lost_challenge_is_asked_for_again_after_the_interval() {
-	let failed = Some(Challenge { requested_at: 100, stage: Stage::Failed });
+	let failed = Some(challenge(Slot::Processor, Stage::Failed));
 	let at = |best_number| Sight { best_number, challenge: failed, ..idle() };
 	let first = 100 + LOST_INTERVAL_BLOCKS - 1;
 	assert_eq!(next_step(&at(first - 1), &Local::Idle), Step::Wait);
@@ -93,15 +103,15 @@ fn a_run_from_a_reorganised_seed_is_given_up() {
 #[test]
 fn a_finished_run_is_committed_in_time_or_not_at_all() {
 	assert_eq!(next_step(&requested(103, Some(SEED)), &Local::Computing(SEED)), Step::Wait);
-	assert_eq!(next_step(&requested(105, Some(SEED)), &DONE), Step::Commit(COMMITMENT));
+	assert_eq!(next_step(&requested(105, Some(SEED)), &DONE), Step::Commit(COMMITTED));
 	assert!(matches!(next_step(&requested(106, Some(SEED)), &DONE), Step::Discard(_)));
-	let empty = Local::Done { seed: SEED, commitment: Commitment { rounds: 0, ..COMMITMENT } };
+	let empty = Local::Done { seed: SEED, committed: None };
 	assert!(matches!(next_step(&requested(105, Some(SEED)), &empty), Step::Discard(_)));
 }
 
 #[test]
 fn openings_wait_for_finality() {
-	let open = Step::Open { commitment: COMMITMENT, beacon: BEACON };
+	let open = Step::Open { committed: COMMITTED, beacon: BEACON };
 	assert_eq!(next_step(&committed(109, Some(BEACON)), &DONE), open);
 	assert_eq!(next_step(&committed(109, None), &DONE), Step::Wait);
 	let unfinal = Sight { final_challenge: None, ..committed(109, Some(BEACON)) };
@@ -112,15 +122,15 @@ fn openings_wait_for_finality() {
 fn openings_of_another_seed_are_never_sent() {
 	let seen = Sight { final_seed: Some(OTHER), ..committed(109, Some(BEACON)) };
 	assert!(matches!(next_step(&seen, &DONE), Step::Discard(_)));
-	let other = Commitment { rounds: 41, ..COMMITMENT };
-	let done = Local::Done { seed: SEED, commitment: other };
+	let other = Committed::Run(Commitment { rounds: 41, ..RUN });
+	let done = Local::Done { seed: SEED, committed: Some(other) };
 	assert!(matches!(next_step(&committed(109, Some(BEACON)), &done), Step::Discard(_)));
 }
 
 #[test]
 fn a_run_that_died_with_the_process_is_computed_again() {
 	let seen = committed(107, None);
-	let again = Step::Recompute { seed: SEED, commitment: COMMITMENT };
+	let again = Step::Recompute { seed: SEED, committed: COMMITTED };
 	assert_eq!(next_step(&seen, &Local::Idle), again);
 	assert_eq!(next_step(&seen, &Local::Computing(SEED)), Step::Wait);
 }
@@ -129,8 +139,35 @@ fn a_run_that_died_with_the_process_is_computed_again() {
 fn memory_is_freed_when_the_challenge_is_over() {
 	let late = committed(117, Some(BEACON));
 	assert!(matches!(next_step(&late, &DONE), Step::Discard(_)));
-	let passed = Some(Challenge { requested_at: 100, stage: Stage::Passed });
-	let seen = Sight { challenge: passed, capability: capability(2_000), ..idle() };
+	let passed = Some(challenge(Slot::Processor, Stage::Passed));
+	let seen = Sight { challenge: passed, proof: proof(2_000), ..idle() };
 	assert!(matches!(next_step(&seen, &DONE), Step::Discard(_)));
 	assert_eq!(next_step(&seen, &Local::Idle), Step::Wait);
+}
+
+#[test]
+fn a_challenge_that_the_chain_called_for_is_taken_up_late_rather_than_never() {
+	let called = |best_number| {
+		let challenge = Challenge { is_called: true, ..challenge(Slot::Processor, Stage::Requested) };
+		let sight = requested(best_number, Some(SEED));
+		Sight { challenge: Some(challenge), proof: proof(106), ..sight }
+	};
+	let compute = Step::Compute { seed: SEED, deadline: 106 };
+	assert_eq!(next_step(&called(104), &Local::Idle), compute);
+	assert_eq!(next_step(&called(105), &Local::Idle), Step::Wait);
+}
+
+#[test]
+fn a_fill_waits_for_room_and_then_has_its_longer_window() {
+	let memory = |best_number, has_room| {
+		let challenge = Some(challenge(Slot::Memory, Stage::Requested));
+		let slot = Slot::Memory;
+		Sight { slot, challenge, has_room, ..requested(best_number, Some(SEED)) }
+	};
+	assert_eq!(next_step(&memory(102, false), &Local::Idle), Step::Wait);
+	let compute = Step::Compute { seed: SEED, deadline: 122 };
+	assert_eq!(next_step(&memory(102, true), &Local::Idle), compute);
+	assert_eq!(next_step(&memory(120, true), &Local::Idle), compute);
+	let without = Sight { slot: Slot::Memory, has_room: false, ..idle() };
+	assert_eq!(next_step(&without, &Local::Idle), Step::Wait);
 }

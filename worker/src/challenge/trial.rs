@@ -7,7 +7,7 @@ use super::{
 use aidragon_kernels::fastest;
 use aidragon_primitives::{
 	challenge::{MatrixSize, NextRows, Prover},
-	worker::{Capability, Capacity},
+	worker::{Capability, Capacity, Proof},
 };
 use serde::Serialize;
 use std::{
@@ -70,9 +70,9 @@ pub fn try_out(threads: u16, memory_mib: u32, size: Option<MatrixSize>, time: Du
 }
 
 fn vcpus(throughput_mops: f64) -> u16 {
-	let proof =
-		Capability { throughput_mops: throughput_mops as u32, proved_at: 0, valid_until: 0 };
-	proof.proved_part(&Capacity { vcpus: u16::MAX, memory_mib: u32::MAX }).vcpus
+	let processor = Proof { amount: throughput_mops as u32, proved_at: 0, valid_until: 0 };
+	let capability = Capability { processor: Some(processor), memory: None };
+	capability.proved_part(&Capacity { vcpus: u16::MAX, memory_mib: u32::MAX }, 0).vcpus
 }
 
 /// Hashes a state by itself, and compares that with a whole round.

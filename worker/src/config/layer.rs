@@ -35,6 +35,18 @@ pub struct Layer {
 	/// Asked price in DRGN per 10⁹ fuel, such as 0.01.
 	#[arg(long, global = true, value_name = "DRGN")]
 	pub price_per_gfuel: Option<String>,
+	/// Least fuel limit of a task that the machine takes, in 10⁹ fuel; 0 for any.
+	#[arg(long, global = true, value_name = "GFUEL")]
+	pub task_min_gfuel: Option<u64>,
+	/// Part of the day in which tasks are taken, in UTC, such as 22:00-06:00; always if not given.
+	#[arg(long, global = true, value_name = "HH:MM-HH:MM")]
+	pub hours: Option<String>,
+	/// Country in which the machine stands, as two letters such as DE. Nobody checks it.
+	#[arg(long, global = true, value_name = "CC")]
+	pub region: Option<String>,
+	/// What the machine runs on: grid, renewable, nuclear or fossil. Counts as checked once an attestor signed it.
+	#[arg(long, global = true, value_name = "SOURCE")]
+	pub energy: Option<String>,
 	/// Virtual processors to sell.
 	#[arg(long, global = true, value_name = "N")]
 	pub vcpus: Option<u16>,
@@ -68,6 +80,10 @@ impl Layer {
 			quic_port: variable(&lookup, "QUIC_PORT")?,
 			http_port: variable(&lookup, "HTTP_PORT")?,
 			price_per_gfuel: variable(&lookup, "PRICE_PER_GFUEL")?,
+			task_min_gfuel: variable(&lookup, "TASK_MIN_GFUEL")?,
+			hours: variable(&lookup, "HOURS")?,
+			region: variable(&lookup, "REGION")?,
+			energy: variable(&lookup, "ENERGY")?,
 			vcpus: variable(&lookup, "VCPUS")?,
 			memory_mib: variable(&lookup, "MEMORY_MIB")?,
 			metrics: variable(&lookup, "METRICS")?,
@@ -86,6 +102,10 @@ impl Layer {
 			quic_port: upper.quic_port.or(self.quic_port),
 			http_port: upper.http_port.or(self.http_port),
 			price_per_gfuel: upper.price_per_gfuel.or(self.price_per_gfuel),
+			task_min_gfuel: upper.task_min_gfuel.or(self.task_min_gfuel),
+			hours: upper.hours.or(self.hours),
+			region: upper.region.or(self.region),
+			energy: upper.energy.or(self.energy),
 			vcpus: upper.vcpus.or(self.vcpus),
 			memory_mib: upper.memory_mib.or(self.memory_mib),
 			metrics: upper.metrics.or(self.metrics),

@@ -28,6 +28,15 @@ pub fn template(sold: &Capacity) -> String {
 # Asked price in DRGN per 10⁹ fuel, in quotes.
 #price_per_gfuel = "{DEFAULT_PRICE}"
 
+# Least fuel limit of a task, in 10⁹ fuel, and the part of the day in which tasks are taken, in UTC. Without the latter
+# tasks are taken at any time.
+#task_min_gfuel = 0
+#hours = "22:00-06:00"
+
+# Where the machine stands, as two letters of ISO 3166-1, and what it runs on: grid, renewable, nuclear or fossil.
+#region = "DE"
+#energy = "undeclared"
+
 # What is sold. The default is what was detected, less a reserve for the system and this daemon.
 #vcpus = {vcpus}
 #memory_mib = {memory_mib}
@@ -56,9 +65,9 @@ mod tests {
 		assert_eq!(Layer::from_toml(&text), Ok(Layer::default()));
 		let is_setting = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
 		let settings: Vec<&str> = text.lines().filter(is_setting).map(|line| &line[1..]).collect();
-		assert_eq!(settings.len(), 11);
+		assert_eq!(settings.len(), 15);
 		let shown = Layer::from_toml(&settings.join("\n")).unwrap();
-		let shown = Layer { metrics: None, ..shown }.resolve("/data".into(), &machine).unwrap();
+		let shown = Layer { metrics: None, hours: None, region: None, ..shown }.resolve("/data".into(), &machine).unwrap();
 		let default = Layer::default().resolve("/data".into(), &machine).unwrap();
 		assert_eq!(shown, default);
 	}

@@ -5,35 +5,40 @@ use super::{
 	view::ChainView,
 	Daemon,
 };
-use crate::challenge::{next_step, open_all, start, Extent, Limits, Local, Pace, Run, Sight, Step};
+use crate::challenge::{
+	fillable_mib, next_step, start_fill, start_run, Amount, Doing, Extent, Limits, Local, Pace,
+	Sight, Step, Work,
+};
+use aidragon_client::blobs::BlobStore;
 use aidragon_kernels::fastest;
 use aidragon_primitives::{
-	challenge::{Commitment, Openings, Prover, ANSWER_BLOCKS},
+	audit::Archive,
+	challenge::Commitment,
+	memory::{MemoryCommitment, MEMORY_STEP_MIB},
 	task::Progress,
-	worker::WorkerStatus,
+	verification::{Answer, Committed, Slot},
+	worker::{Capacity, WorkerStatus},
 	BlockNumber, Hash32,
 };
 use std::{future, time::Instant};
 use tokio::task::JoinError;
 
-/// The run that this process computes or keeps. Keeping it takes memory, so it goes once it is of no use.
+/// The work that this process does or keeps for one slot. Keeping it takes memory, so it goes once it is of no use.
 #[derive(Default)]
 pub(super) enum ChallengeWork {
 	/// There is none.
 	#[default]
 	Idle,
-	/// It is being computed.
-	Computing(Run),
+	/// It is being done.
+	Doing(Doing),
 	/// It is done.
 	Done {
 		/// What it was computed from.
 		seed: Hash32,
-		/// All its states.
-		prover: Box<Prover>,
-		/// What to commit to.
-		commitment: Commitment,
-		/// The last openings and the beacon that drew them, as computing them takes a while.
-		openings: Option<(Hash32, Openings)>,
+		/// All that openings take.
+		work: Work,
+		/// The last answer with its archive and the beacon that drew them, as computing them takes a while.
+		answer: Option<(Hash32, Answer, Archive)>,
 	},
 }
 
@@ -41,101 +46,217 @@ impl ChallengeWork {
 	fn local(&self) -> Local {
 		match self {
 			Self::Idle => Local::Idle,
-			Self::Computing(run) => Local::Computing(run.seed),
-			Self::Done { seed, commitment, .. } => {
-				Local::Done { seed: *seed, commitment: *commitment }
+			Self::Doing(doing) => Local::Computing(doing.seed),
+			Self::Done { seed, work, .. } => {
+				Local::Done { seed: *seed, committed: work.committed() }
 			}
 		}
 	}
 
-	/// Waits for the computation; for ever where there is none. Loses nothing when dropped.
-	pub(super) async fn computed(&mut self) -> Result<Prover, JoinError> {
+	/// Waits for the work; for ever where there is none. Loses nothing when dropped.
+	async fn computed(&mut self) -> Result<Option<Work>, JoinError> {
 		match self {
-			Self::Computing(run) => (&mut run.handle).await,
+			Self::Doing(doing) => (&mut doing.handle).await,
 			Self::Idle | Self::Done { .. } => future::pending().await,
 		}
 	}
 
-	/// Notes the arrival of a block, by which the run is paced.
-	pub(super) fn block_arrived(&self, best: BlockNumber, now: Instant) {
-		if let Self::Computing(run) = self {
-			tracing::info!(block = best, rounds = run.rounds(), "computing the challenge");
-			run.block_arrived(best, now);
+	fn answer(
+		&mut self,
+		committed: &Committed,
+		beacon: &Hash32,
+		store: &BlobStore,
+	) -> Option<(Answer, Archive)> {
+		let Self::Done { work, answer, .. } = self else { return None };
+		if answer.as_ref().is_none_or(|(drawn_by, ..)| drawn_by != beacon) {
+			let (opened, archive) = tokio::task::block_in_place(|| {
+				let opened = work.answer(committed, beacon)?;
+				let entries = work.archive(beacon)?;
+				let added = store.add_bytes(&entries.encode());
+				let blob = added
+					.inspect_err(|error| tracing::error!("the archive cannot be kept: {error}"))
+					.ok()?;
+				Some((opened, Archive { root: entries.root(), blob }))
+			})?;
+			*answer = Some((*beacon, opened, archive));
+		}
+		answer.as_ref().map(|(_, answer, archive)| (answer.clone(), *archive))
+	}
+}
+
+/// The work for every slot.
+#[derive(Default)]
+pub(super) struct Challenges {
+	processor: ChallengeWork,
+	memory: ChallengeWork,
+}
+
+impl Challenges {
+	fn of(&mut self, slot: Slot) -> &mut ChallengeWork {
+		match slot {
+			Slot::Processor => &mut self.processor,
+			Slot::Memory => &mut self.memory,
 		}
 	}
 
-	/// The openings that `beacon` draws, if this is the run they are drawn from.
-	pub(super) fn openings(
-		&mut self,
-		commitment: &Commitment,
-		beacon: &Hash32,
-	) -> Option<Openings> {
-		let Self::Done { prover, openings, .. } = self else { return None };
-		if openings.as_ref().is_none_or(|(drawn_by, _)| drawn_by != beacon) {
-			let opened = tokio::task::block_in_place(|| open_all(prover, commitment, beacon))?;
-			*openings = Some((*beacon, opened));
+	/// Waits until some work is done. Loses nothing when dropped.
+	pub(super) async fn computed(&mut self) -> (Slot, Result<Option<Work>, JoinError>) {
+		tokio::select! {
+			work = self.processor.computed() => (Slot::Processor, work),
+			work = self.memory.computed() => (Slot::Memory, work),
 		}
-		openings.as_ref().map(|(_, openings)| openings.clone())
+	}
+
+	/// Notes the arrival of a block, by which the work is paced.
+	pub(super) fn block_arrived(&mut self, best: BlockNumber, now: Instant) {
+		for slot in Slot::ALL {
+			if let ChallengeWork::Doing(doing) = self.of(slot) {
+				match slot {
+					Slot::Processor => {
+						tracing::info!(block = best, rounds = doing.done(), "computing the challenge");
+					}
+					Slot::Memory => {
+						tracing::info!(block = best, mib = doing.done(), "filling the memory");
+					}
+				}
+				doing.block_arrived(best, now);
+			}
+		}
+	}
+
+	/// The openings that `beacon` draws, if this is the work that they are drawn from, and the archive of more, which is
+	/// in the store from then on.
+	pub(super) fn answer(
+		&mut self,
+		committed: &Committed,
+		beacon: &Hash32,
+		store: &BlobStore,
+	) -> Option<(Answer, Archive)> {
+		self.of(committed.slot()).answer(committed, beacon, store)
+	}
+
+	/// Whether the processor's work holds memory, or is about to.
+	fn processor_works(&self) -> bool {
+		!matches!(self.processor, ChallengeWork::Idle)
 	}
 }
 
 impl Daemon {
-	/// Takes the next step of the challenge, and adds what has to be sent to `wanted`.
-	pub(super) fn step_challenge(
+	/// Takes the next step of every challenge, and adds what has to be sent to `wanted`.
+	pub(super) fn step_challenges(
 		&mut self,
 		best: &ChainView,
 		finalized: &ChainView,
 		wanted: &mut Vec<Wanted>,
 	) {
+		for slot in Slot::ALL {
+			self.step_challenge(slot, best, finalized, wanted);
+		}
+	}
+
+	fn step_challenge(
+		&mut self,
+		slot: Slot,
+		best: &ChainView,
+		finalized: &ChainView,
+		wanted: &mut Vec<Wanted>,
+	) {
+		let (seen, known) = (best.slot(slot), finalized.slot(slot));
 		let sight = Sight {
+			slot,
 			best_number: best.number,
-			capability: best.capability,
-			challenge: best.challenge,
-			seed: best.seed,
-			final_challenge: finalized.challenge,
-			final_seed: finalized.seed,
-			final_openings_beacon: finalized.openings_beacon,
+			proof: best.capability.and_then(|capability| capability.proof(slot)),
+			challenge: seen.challenge,
+			seed: seen.seed,
+			final_challenge: known.challenge,
+			final_seed: known.seed,
+			final_openings_beacon: known.openings_beacon,
 			is_idle: self.is_idle(best),
+			has_room: self.has_room(slot, best),
 		};
-		let deadline = |of: fn(&_) -> _| best.challenge.as_ref().map_or(best.number, of);
-		match next_step(&sight, &self.challenge.local()) {
+		let local = self.challenges.of(slot).local();
+		let deadline = |of: fn(&_) -> _| seen.challenge.as_ref().map_or(best.number, of);
+		match next_step(&sight, &local) {
 			Step::Wait => {}
 			Step::Request => {
-				let valid_until = best.capability.map_or(0, |capability| capability.valid_until);
+				let valid_until = sight.proof.map_or(0, |proof| proof.valid_until);
 				let due = valid_until.max(best.number.saturating_add(1));
-				wanted.push(Wanted { request: Request::BeginChallenge, due });
+				wanted.push(Wanted { request: Request::BeginChallenge(slot), due });
 			}
 			Step::Compute { seed, deadline } => {
 				let pace = Pace::new(deadline, best.number, Instant::now());
-				// Half of what is sold may be filled with states.
-				let memory_mib = self.config.capacity.memory_mib / 2;
-				self.compute(seed, best.number, Extent::Most { memory_mib }, pace);
+				self.compute(slot, seed, best.number, pace);
 			}
-			Step::Recompute { seed, commitment } => {
-				let end = best.number.saturating_add(ANSWER_BLOCKS);
+			Step::Recompute { seed, committed } => {
+				let end = best.number.saturating_add(slot.answer_blocks());
 				let pace = Pace::new(end, best.number, Instant::now());
-				let Commitment { size, rounds, .. } = commitment;
-				self.compute(seed, best.number, Extent::Exactly { size, rounds }, pace);
+				self.recompute(seed, committed, best.number, pace);
 			}
-			Step::Commit(commitment) => wanted.push(Wanted {
-				request: Request::CommitChallenge(commitment),
+			Step::Commit(committed) => wanted.push(Wanted {
+				request: Request::CommitChallenge(committed),
 				due: deadline(|challenge| challenge.commit_deadline()),
 			}),
-			Step::Open { commitment, beacon } => wanted.push(Wanted {
-				request: Request::OpenChallenge { commitment, beacon },
+			Step::Open { committed, beacon } => wanted.push(Wanted {
+				request: Request::OpenChallenge { committed, beacon },
 				due: deadline(|challenge| challenge.answer_deadline().unwrap_or(0)),
 			}),
 			Step::Discard(why) => {
-				tracing::info!(block = best.number, "the challenge's run is let go: {why}");
-				self.challenge = ChallengeWork::Idle;
+				tracing::info!(block = best.number, ?slot, "a challenge's work is let go: {why}");
+				*self.challenges.of(slot) = ChallengeWork::Idle;
 			}
 		}
 	}
 
-	fn compute(&mut self, seed: Hash32, block: BlockNumber, extent: Extent, pace: Pace) {
+	/// Whether the work finds its memory. A run plans with half of what is sold; a fill takes what is sold, so it
+	/// waits for the end of a run unless there is room for both.
+	fn has_room(&self, slot: Slot, best: &ChainView) -> bool {
+		let sold_mib = self.config.capacity.memory_mib;
+		match slot {
+			Slot::Processor => true,
+			Slot::Memory => {
+				// Between its request and its answer a run has memory that it does not hold yet.
+				let seen = best.slot(Slot::Processor).challenge;
+				let runs = seen.is_some_and(|challenge| challenge.is_running_at(best.number));
+				let needed = match runs || self.challenges.processor_works() {
+					true => sold_mib.saturating_add(sold_mib / 2),
+					false => MEMORY_STEP_MIB,
+				};
+				fillable_mib(needed) >= needed - needed % MEMORY_STEP_MIB
+			}
+		}
+	}
+
+	fn compute(&mut self, slot: Slot, seed: Hash32, block: BlockNumber, pace: Pace) {
+		let Capacity { vcpus: threads, memory_mib } = self.config.capacity;
+		let doing = match slot {
+			Slot::Processor => {
+				tracing::info!(block, threads, kernel = fastest().name(), "computing a challenge");
+				// Half of what is sold may be filled with states.
+				let extent = Extent::Most { memory_mib: memory_mib / 2 };
+				start_run(seed, Limits { extent, threads, pace })
+			}
+			Slot::Memory => {
+				let most = fillable_mib(memory_mib);
+				tracing::info!(block, threads, mib = most, "filling the memory for a challenge");
+				start_fill(seed, Amount::Most(most), threads, pace)
+			}
+		};
+		*self.challenges.of(slot) = ChallengeWork::Doing(doing);
+	}
+
+	fn recompute(&mut self, seed: Hash32, committed: Committed, block: BlockNumber, pace: Pace) {
 		let threads = self.config.capacity.vcpus;
-		tracing::info!(block, threads, kernel = fastest().name(), "computing a challenge");
-		self.challenge = ChallengeWork::Computing(start(seed, Limits { extent, threads, pace }));
+		tracing::info!(block, threads, "doing again what was committed before the restart");
+		let doing = match committed {
+			Committed::Run(Commitment { size, rounds, .. }) => {
+				let extent = Extent::Exactly { size, rounds };
+				start_run(seed, Limits { extent, threads, pace })
+			}
+			Committed::Fill(MemoryCommitment { memory_mib, .. }) => {
+				start_fill(seed, Amount::Exactly(memory_mib), threads, pace)
+			}
+		};
+		*self.challenges.of(committed.slot()) = ChallengeWork::Doing(doing);
 	}
 
 	/// Whether the machine takes tasks and has none at work.
@@ -146,19 +267,25 @@ impl Daemon {
 		is_active && !works && !self.shutting_down && self.jobs.len() == 0
 	}
 
-	pub(super) fn challenge_computed(&mut self, computed: Result<Prover, JoinError>) {
-		let ChallengeWork::Computing(run) = &self.challenge else { return };
-		let seed = run.seed;
-		self.challenge = match computed {
-			Ok(prover) => {
-				let commitment = prover.commitment();
-				let Commitment { size, rounds, .. } = commitment;
-				tracing::info!(rounds, rows = size.rows(), "the challenge is computed");
-				let prover = Box::new(prover);
-				ChallengeWork::Done { seed, prover, commitment, openings: None }
+	pub(super) fn challenge_computed(
+		&mut self,
+		slot: Slot,
+		computed: Result<Option<Work>, JoinError>,
+	) {
+		let held = self.challenges.of(slot);
+		let ChallengeWork::Doing(doing) = held else { return };
+		let seed = doing.seed;
+		*held = match computed {
+			Ok(Some(work)) => {
+				tracing::info!(?slot, done = doing.done(), "the challenge is computed");
+				ChallengeWork::Done { seed, work, answer: None }
+			}
+			Ok(None) => {
+				tracing::warn!(?slot, "the challenge could not be computed in time or memory");
+				ChallengeWork::Idle
 			}
 			Err(error) => {
-				tracing::error!("computing the challenge failed: {error}");
+				tracing::error!(?slot, "computing the challenge failed: {error}");
 				ChallengeWork::Idle
 			}
 		};

@@ -5,7 +5,11 @@
 
 use crate::journal::Key;
 use aidragon_client::chain::{Included, SubmitError};
-use aidragon_primitives::{challenge::Commitment, task::DeclineReason, BlockNumber, Hash32};
+use aidragon_primitives::{
+	task::DeclineReason,
+	verification::{Committed, Slot},
+	BlockNumber, Hash32, WorkerId,
+};
 use std::{
 	collections::HashMap,
 	fmt,
@@ -24,32 +28,36 @@ const BACKOFF_BLOCKS_MAX: BlockNumber = 16;
 /// Something to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
-	/// The commitment to a challenge's run.
-	CommitChallenge(Commitment),
+	/// The commitment to what was done for a challenge.
+	CommitChallenge(Committed),
 	/// The openings that a beacon draws of it.
 	OpenChallenge {
 		/// What the machine is bound to.
-		commitment: Commitment,
+		committed: Committed,
 		/// The beacon.
 		beacon: Hash32,
 	},
-	/// Ask for a challenge.
-	BeginChallenge,
+	/// Ask for a challenge of one part of the machine.
+	BeginChallenge(Slot),
 	/// The commitment to a result, or the attestation of a single replica.
 	Deliver(Key),
 	/// The attestation that opens a commitment.
 	Reveal(Key),
 	/// Give a task back.
 	Decline(Key, DeclineReason),
-	/// Take no new tasks.
-	Drain,
+	/// Say that an archive of another machine holds.
+	ConfirmAudit(WorkerId, Slot),
+	/// Show what is wrong with an archive of another machine.
+	ReportEntry(WorkerId, Slot),
+	/// Take no new tasks, and be called no more.
+	Pause,
 	/// Take tasks again.
 	Resume,
 	/// Tell the chain where this machine is reached.
 	Announce,
 	/// Tell the chain what this machine sells.
 	Claim,
-	/// Show that this machine is there.
+	/// Answer the chain's call, or come back on line.
 	Heartbeat,
 }
 
@@ -58,6 +66,10 @@ pub(super) enum Request {
 pub(super) enum Subject {
 	/// One attempt at a task, and the step: deliver, reveal or decline.
 	Task(Key, u8),
+	/// A slot's challenge, and the step: request, commit or open.
+	Challenge(Slot, u8),
+	/// The audit of another machine's slot.
+	Audit(WorkerId, Slot),
 	/// A request without parameters, or of which there is only one at a time.
 	Machine(u8),
 }
@@ -68,14 +80,17 @@ impl Request {
 			Self::Deliver(key) => Subject::Task(*key, 0),
 			Self::Reveal(key) => Subject::Task(*key, 1),
 			Self::Decline(key, _) => Subject::Task(*key, 2),
-			Self::CommitChallenge(_) => Subject::Machine(0),
-			Self::OpenChallenge { .. } => Subject::Machine(1),
-			Self::BeginChallenge => Subject::Machine(2),
-			Self::Drain => Subject::Machine(3),
-			Self::Resume => Subject::Machine(4),
-			Self::Announce => Subject::Machine(5),
-			Self::Heartbeat => Subject::Machine(6),
-			Self::Claim => Subject::Machine(7),
+			Self::BeginChallenge(slot) => Subject::Challenge(*slot, 0),
+			Self::CommitChallenge(committed) => Subject::Challenge(committed.slot(), 1),
+			Self::OpenChallenge { committed, .. } => Subject::Challenge(committed.slot(), 2),
+			Self::ConfirmAudit(worker, slot) | Self::ReportEntry(worker, slot) => {
+				Subject::Audit(*worker, *slot)
+			}
+			Self::Pause => Subject::Machine(0),
+			Self::Resume => Subject::Machine(1),
+			Self::Announce => Subject::Machine(2),
+			Self::Heartbeat => Subject::Machine(3),
+			Self::Claim => Subject::Machine(4),
 		}
 	}
 }
@@ -85,11 +100,13 @@ impl fmt::Display for Request {
 		formatter.write_str(match self {
 			Self::CommitChallenge(_) => "the commitment to the challenge",
 			Self::OpenChallenge { .. } => "the challenge's openings",
-			Self::BeginChallenge => "the request for a challenge",
+			Self::BeginChallenge(_) => "the request for a challenge",
 			Self::Deliver(_) => "the result's delivery",
 			Self::Reveal(_) => "the result's reveal",
 			Self::Decline(..) => "giving the task back",
-			Self::Drain => "draining",
+			Self::ConfirmAudit(..) => "the confirmation of an archive",
+			Self::ReportEntry(..) => "the report of a false archive",
+			Self::Pause => "pausing",
 			Self::Resume => "resuming",
 			Self::Announce => "the new address",
 			Self::Claim => "the new capacity",
@@ -202,7 +219,7 @@ impl Outbox {
 mod tests {
 	use super::*;
 	use aidragon_client::chain::Head;
-	use aidragon_primitives::challenge::MatrixSize;
+	use aidragon_primitives::challenge::{Commitment, MatrixSize};
 
 	const KEY: Key = Key { task: 1, attempt: 0 };
 
@@ -222,11 +239,8 @@ mod tests {
 	#[test]
 	fn the_most_urgent_request_goes_first() {
 		let outbox = Outbox::default();
-		let commit = Request::CommitChallenge(Commitment {
-			size: MatrixSize::N512,
-			rounds: 1,
-			root: [0; 32],
-		});
+		let run = Commitment { size: MatrixSize::N512, rounds: 1, root: [0; 32] };
+		let commit = Request::CommitChallenge(Committed::Run(run));
 		let all = [
 			wanted(Request::Heartbeat, 130),
 			wanted(Request::Deliver(KEY), 110),
@@ -282,10 +296,10 @@ mod tests {
 			outbox.send(task(number), future::ready(Ok(answer.clone())));
 			assert_eq!(outbox.choose(&[wanted(task(number), 110)], 100), None);
 		}
-		assert_eq!(outbox.choose(&[wanted(Request::Drain, 1)], 100), None);
+		assert_eq!(outbox.choose(&[wanted(Request::Pause, 1)], 100), None);
 		let (request, answer) = outbox.finished().await;
 		assert!(matches!(request, Request::Deliver(_)) && answer.is_ok());
-		assert!(outbox.choose(&[wanted(Request::Drain, 1)], 100).is_some());
+		assert!(outbox.choose(&[wanted(Request::Pause, 1)], 100).is_some());
 		while !outbox.is_idle() {
 			let _ = outbox.finished().await;
 		}

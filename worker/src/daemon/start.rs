@@ -1,7 +1,8 @@
 //! From the settings to a running daemon, and its end.
 
 use super::{
-	challenges::ChallengeWork,
+	audits::Audits,
+	challenges::Challenges,
 	jobs::{Heights, Jobs, Tools},
 	outbox::Outbox,
 	Daemon,
@@ -117,10 +118,10 @@ fn assemble(
 	Ok(Daemon {
 		chain,
 		account,
-		encryption_key: keys.encryption_key(),
+		keys: keys.clone(),
 		address: blobs.server.address(),
 		store: blobs.store.clone(),
-		self_drained: journal.self_drained()?,
+		self_paused: journal.self_paused()?,
 		journal,
 		entries,
 		id: None,
@@ -129,7 +130,9 @@ fn assemble(
 		heights,
 		jobs: Jobs::new(tools),
 		outbox: Outbox::default(),
-		challenge: ChallengeWork::default(),
+		challenges: Challenges::default(),
+		audits: Audits::default(),
+		transport: Arc::new(blobs.fetcher.clone()),
 		metrics: serve_metrics(&config),
 		shutting_down: false,
 		last_block_at: Instant::now(),

@@ -1,8 +1,8 @@
-//! What keeps a machine's record in order: signs of life, its address and capacity, draining and resuming.
+//! What keeps a machine's record in order: signs of life, its address and capacity, pausing and resuming.
 
 use super::outbox::{Request, Wanted};
 use aidragon_primitives::{
-	worker::{WorkerStatus, HEARTBEAT_BLOCKS, LIVENESS_BLOCKS},
+	worker::{WorkerStatus, CALL_ANSWER_BLOCKS, CALL_INTERVAL_BLOCKS, FREE_CALL_BLOCKS},
 	BlockNumber,
 };
 
@@ -15,42 +15,57 @@ pub(super) struct Sight {
 	pub(super) status: WorkerStatus,
 	/// Its last sign of life.
 	pub(super) last_seen: Option<BlockNumber>,
+	/// Whether the chain counts it as on line, and has it in the supply where it could be given work.
+	pub(super) is_listed: bool,
+	/// Whether the chain called it and waits for the answer.
+	pub(super) is_called: bool,
 	/// Whether the chain has another address or encryption key than the daemon.
 	pub(super) is_elsewhere: bool,
 	/// Whether the chain has another capacity than the settings, and could take theirs.
 	pub(super) is_resized: bool,
 	/// Whether the daemon shuts down.
 	pub(super) shutting_down: bool,
-	/// Whether it was the daemon's own shutdown that drained the machine.
-	pub(super) self_drained: bool,
+	/// Whether it was the daemon's own shutdown that paused the machine.
+	pub(super) self_paused: bool,
 }
 
 /// What should be sent for the machine's record, at most one thing at a time.
 pub(super) fn upkeep(sight: &Sight) -> Option<Wanted> {
 	let next = sight.best_number.saturating_add(1);
-	let since = |blocks| sight.last_seen.is_none_or(|seen| next >= seen.saturating_add(blocks));
-	let soon = next.saturating_add(HEARTBEAT_BLOCKS);
-	// Half the aimed-for distance: from then on the chain takes signs of life for free.
-	let is_free = since(HEARTBEAT_BLOCKS / 2);
+	let is_free = sight.last_seen.is_none_or(|seen| next >= seen.saturating_add(FREE_CALL_BLOCKS));
+	let soon = next.saturating_add(CALL_INTERVAL_BLOCKS);
+	let want = |request, due| Some(Wanted { request, due });
 	if matches!(sight.status, WorkerStatus::Retiring { .. }) {
 		return None;
 	}
 	if sight.shutting_down {
-		let is_active = sight.status == WorkerStatus::Active;
-		return is_active.then_some(Wanted { request: Request::Drain, due: next });
+		// Whoever is paused is not called, so that nothing is missed while the machine is off.
+		let is_called = matches!(sight.status, WorkerStatus::Active | WorkerStatus::Draining);
+		return if is_called { want(Request::Pause, next) } else { None };
+	}
+	// A call waits for no more than two blocks.
+	if sight.is_called {
+		return want(Request::Heartbeat, next.saturating_add(CALL_ANSWER_BLOCKS));
+	}
+	if !is_free {
+		return None;
 	}
 	// The address first: a machine should not take work while its results cannot be fetched.
-	if sight.is_elsewhere && is_free {
-		return Some(Wanted { request: Request::Announce, due: soon });
+	if sight.is_elsewhere {
+		return want(Request::Announce, soon);
 	}
-	if sight.is_resized && is_free {
-		return Some(Wanted { request: Request::Claim, due: soon });
+	if sight.is_resized {
+		return want(Request::Claim, soon);
 	}
-	if sight.status == WorkerStatus::Draining && sight.self_drained {
-		return is_free.then_some(Wanted { request: Request::Resume, due: soon });
+	match sight.status {
+		WorkerStatus::Draining | WorkerStatus::Paused if sight.self_paused => {
+			want(Request::Resume, soon)
+		}
+		WorkerStatus::Active | WorkerStatus::Draining if !sight.is_listed => {
+			want(Request::Heartbeat, soon)
+		}
+		_ => None,
 	}
-	let due = sight.last_seen.map_or(soon, |seen| seen.saturating_add(LIVENESS_BLOCKS));
-	since(HEARTBEAT_BLOCKS).then_some(Wanted { request: Request::Heartbeat, due })
 }
 
 #[cfg(test)]
@@ -62,10 +77,12 @@ mod tests {
 			best_number: 100,
 			status: WorkerStatus::Active,
 			last_seen,
+			is_listed: true,
+			is_called: false,
 			is_elsewhere: false,
 			is_resized: false,
 			shutting_down: false,
-			self_drained: false,
+			self_paused: false,
 		}
 	}
 
@@ -74,11 +91,20 @@ mod tests {
 	}
 
 	#[test]
-	fn signs_of_life_are_sent_at_their_distance() {
-		assert_eq!(request(sight(None)), Some(Request::Heartbeat));
-		assert_eq!(request(sight(Some(90))), None);
-		assert_eq!(request(sight(Some(89))), Some(Request::Heartbeat));
-		assert_eq!(upkeep(&sight(Some(80))).map(|wanted| wanted.due), Some(120));
+	fn a_call_is_answered_at_once() {
+		assert_eq!(upkeep(&sight(Some(10))), None);
+		let called = Sight { is_called: true, is_elsewhere: true, ..sight(Some(100)) };
+		assert_eq!(upkeep(&called), Some(Wanted { request: Request::Heartbeat, due: 103 }));
+	}
+
+	#[test]
+	fn a_machine_that_is_off_line_shows_itself() {
+		let away = |last_seen| Sight { is_listed: false, ..sight(last_seen) };
+		assert_eq!(request(away(None)), Some(Request::Heartbeat));
+		assert_eq!(request(away(Some(95))), Some(Request::Heartbeat));
+		assert_eq!(request(away(Some(96))), None);
+		let paused = Sight { status: WorkerStatus::Paused, ..away(None) };
+		assert_eq!(request(paused), None);
 	}
 
 	#[test]
@@ -99,19 +125,22 @@ mod tests {
 	}
 
 	#[test]
-	fn shutting_down_drains_once() {
+	fn shutting_down_pauses_once() {
 		let down = Sight { shutting_down: true, is_elsewhere: true, ..sight(None) };
-		assert_eq!(request(down), Some(Request::Drain));
-		assert_eq!(request(Sight { status: WorkerStatus::Draining, ..down }), None);
+		assert_eq!(request(down), Some(Request::Pause));
+		assert_eq!(request(Sight { status: WorkerStatus::Draining, ..down }), Some(Request::Pause));
+		assert_eq!(request(Sight { status: WorkerStatus::Paused, ..down }), None);
 	}
 
 	#[test]
-	fn only_a_machine_that_drained_itself_is_resumed() {
-		let drained = Sight { status: WorkerStatus::Draining, ..sight(Some(90)) };
-		assert_eq!(request(drained), None);
-		assert_eq!(request(Sight { self_drained: true, ..drained }), Some(Request::Resume));
-		let too_early = Sight { self_drained: true, last_seen: Some(96), ..drained };
-		assert_eq!(request(too_early), None);
+	fn only_a_machine_that_paused_itself_is_resumed() {
+		for status in [WorkerStatus::Draining, WorkerStatus::Paused] {
+			let resting = Sight { status, ..sight(Some(90)) };
+			assert_eq!(request(resting), None);
+			assert_eq!(request(Sight { self_paused: true, ..resting }), Some(Request::Resume));
+			let too_early = Sight { self_paused: true, last_seen: Some(96), ..resting };
+			assert_eq!(request(too_early), None);
+		}
 	}
 
 	#[test]

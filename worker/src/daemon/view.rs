@@ -2,35 +2,72 @@
 
 use crate::decide::Held;
 use aidragon_client::{
-	chain::{Chain, ChainError, Head},
+	chain::{Chain, ChainError, Head, Snapshot},
 	Task, Worker,
 };
 use aidragon_primitives::{
+	audit::Audit,
 	beacon::challenge_seed,
-	challenge::Challenge,
 	state::TaskState,
 	task::Progress,
+	verification::{Challenge, Slot},
 	worker::{Capability, WorkerStatus},
 	BlockNumber, Hash32, TaskId, WorkerId,
 };
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The challenge of one slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SlotView {
+	/// The challenge that it is or was in.
+	pub(super) challenge: Option<Challenge>,
+	/// The seed of that challenge, once known.
+	pub(super) seed: Option<Hash32>,
+	/// The beacon that draws what to open, once known.
+	pub(super) openings_beacon: Option<Hash32>,
+}
+
+impl SlotView {
+	async fn read(
+		snapshot: &Snapshot,
+		genesis: Hash32,
+		id: WorkerId,
+		slot: Slot,
+	) -> Result<Self, ChainError> {
+		let challenge = snapshot.challenge(id, slot).await?;
+		let beacon = async |block: Option<BlockNumber>| match block {
+			Some(block) => snapshot.beacon(block).await,
+			None => Ok(None),
+		};
+		let (seed_beacon, openings_beacon) = futures::try_join!(
+			beacon(challenge.map(|challenge| challenge.seed_block())),
+			beacon(challenge.and_then(|challenge| challenge.openings_block())),
+		)?;
+		let seed = seed_beacon.map(|beacon| challenge_seed(beacon, genesis, id, slot));
+		Ok(Self { challenge, seed, openings_beacon })
+	}
+}
+
 /// The machine and its tasks as of one block.
 #[derive(Clone, Debug)]
 pub(super) struct ChainView {
-	/// Height of the block.
+	/// The block.
+	pub(super) head: Head,
+	/// Its height.
 	pub(super) number: BlockNumber,
 	/// The machine; `None` where it was removed.
 	pub(super) worker: Option<Worker>,
 	/// What it proved last.
 	pub(super) capability: Option<Capability>,
-	/// The challenge that it is or was in.
-	pub(super) challenge: Option<Challenge>,
-	/// The seed of that challenge, once known.
-	pub(super) seed: Option<Hash32>,
-	/// The beacon that draws the elements to open, once known.
-	pub(super) openings_beacon: Option<Hash32>,
+	/// Whether the chain called it and waits for the answer.
+	pub(super) is_called: bool,
+	/// Whether it stands in the supply, from which machines are drawn.
+	pub(super) is_supplied: bool,
+	/// What it was drawn to check.
+	pub(super) duties: Vec<((WorkerId, Slot), Audit)>,
+	/// The challenges of its slots, in the order of [`Slot::ALL`].
+	slots: [SlotView; 2],
 	/// The tasks that it holds, and those that the journal knows.
 	pub(super) tasks: BTreeMap<TaskId, Task>,
 }
@@ -44,20 +81,25 @@ impl ChainView {
 		journaled: &BTreeSet<TaskId>,
 	) -> Result<Self, ChainError> {
 		let snapshot = chain.at(&head);
-		let (worker, capability, challenge, assigned) = futures::try_join!(
+		let genesis = chain.genesis();
+		let [processor, memory] = Slot::ALL;
+		let (worker, capability, called_at, is_supplied, assigned) = futures::try_join!(
 			snapshot.worker(id),
 			snapshot.capability(id),
-			snapshot.challenge(id),
+			snapshot.called_at(id),
+			snapshot.is_supplied(id),
 			snapshot.assignments(id),
 		)?;
-		let beacon = async |block: Option<BlockNumber>| match block {
-			Some(block) => snapshot.beacon(block).await,
-			None => Ok(None),
-		};
-		let (seed_beacon, openings_beacon) = futures::try_join!(
-			beacon(challenge.map(|challenge| challenge.seed_block())),
-			beacon(challenge.and_then(|challenge| challenge.openings_block())),
+		let (processor, memory) = futures::try_join!(
+			SlotView::read(&snapshot, genesis, id, processor),
+			SlotView::read(&snapshot, genesis, id, memory),
 		)?;
+		let duty = |(worker, slot): (WorkerId, Slot)| {
+			let snapshot = &snapshot;
+			async move { Ok::<_, ChainError>(((worker, slot), snapshot.audit(worker, slot).await?)) }
+		};
+		let duties = try_join_all(snapshot.duties(id).await?.into_iter().map(duty)).await?;
+		let duties = duties.into_iter().filter_map(|(key, audit)| Some((key, audit?))).collect();
 		let wanted: BTreeSet<TaskId> =
 			assigned.into_iter().chain(journaled.iter().copied()).collect();
 		let read = |task: TaskId| {
@@ -66,16 +108,25 @@ impl ChainView {
 		};
 		let found = try_join_all(wanted.into_iter().map(read)).await?;
 		let tasks = found.into_iter().filter_map(|(id, task)| Some((id, task?))).collect();
-		let seed = seed_beacon.map(|beacon| challenge_seed(beacon, chain.genesis(), id));
 		Ok(Self {
+			head,
 			number: head.number,
 			worker,
 			capability,
-			challenge,
-			seed,
-			openings_beacon,
+			is_called: called_at.is_some(),
+			is_supplied,
+			duties,
+			slots: [processor, memory],
 			tasks,
 		})
+	}
+
+	/// The challenge of one slot.
+	pub(super) fn slot(&self, slot: Slot) -> SlotView {
+		match slot {
+			Slot::Processor => self.slots[0],
+			Slot::Memory => self.slots[1],
+		}
 	}
 
 	/// What this block shows of one attempt.

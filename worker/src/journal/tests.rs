@@ -158,11 +158,11 @@ fn a_result_that_did_not_leave_can_be_run_again() {
 fn another_chain_starts_with_an_empty_journal() {
 	let disk = Disk::new();
 	disk.open().note(KEY, 10, [2; 32], [4; 32]).unwrap();
-	disk.open().set_self_drained(true).unwrap();
+	disk.open().set_self_paused(true).unwrap();
 	let (journal, dropped) = Journal::open(&disk.path, [9; 32]).unwrap();
 	assert_eq!(dropped, 1);
 	assert!(journal.entries().unwrap().is_empty());
-	assert!(!journal.self_drained().unwrap());
+	assert!(!journal.self_paused().unwrap());
 }
 
 #[test]
@@ -175,10 +175,10 @@ fn a_second_process_is_refused() {
 #[test]
 fn what_shutdown_noted_survives() {
 	let disk = Disk::new();
-	disk.open().set_self_drained(true).unwrap();
-	assert!(disk.open().self_drained().unwrap());
-	disk.open().set_self_drained(false).unwrap();
-	assert!(!disk.open().self_drained().unwrap());
+	disk.open().set_self_paused(true).unwrap();
+	assert!(disk.open().self_paused().unwrap());
+	disk.open().set_self_paused(false).unwrap();
+	assert!(!disk.open().self_paused().unwrap());
 }
 
 #[test]

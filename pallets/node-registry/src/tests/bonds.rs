@@ -15,7 +15,13 @@ fn p1_bond_is_on_hold_after_registration() {
 		assert_ok!(NodeRegistry::register_provider(RuntimeOrigin::signed(PROVIDER), BOND));
 		assert_eq!(
 			Providers::<Test>::get(PROVIDER),
-			Some(Provider { bond: BOND, workers: 0, withdrawable_at: None })
+			Some(Provider {
+				bond: BOND,
+				workers: 0,
+				bond_units: 0,
+				at_stake: 0,
+				withdrawable_at: None
+			})
 		);
 		assert_eq!(held(&PROVIDER), BOND);
 		assert_eq!(Balances::free_balance(&PROVIDER), ENDOWMENT - BOND);

@@ -3,9 +3,7 @@
 use crate::{mock::*, Obstacle};
 use aidragon_primitives::{
 	interface::WorkerDirectory,
-	worker::{
-		Candidate, Capability, Capacity, LIVENESS_BLOCKS, MEMORY_MIB_PER_VCPU, MOPS_PER_VCPU,
-	},
+	worker::{Candidate, Capability, Capacity, Offer, Proof, MOPS_PER_VCPU},
 	BlockNumber, WorkerId,
 };
 use frame_support::assert_ok;
@@ -27,9 +25,11 @@ fn p4_machine_is_a_candidate_when_active_live_proved_and_bonded() {
 			Some(Candidate {
 				worker,
 				provider: PROVIDER,
-				price_per_gfuel: 5,
+				offer: Offer::at(5),
 				free: CLAIMED,
-				throughput_mops: 10_000,
+				// It proved 10,000, of which tier 1 counts less than tier 2 takes.
+				throughput_mops: 1_999,
+				stake_free: 250,
 			})
 		);
 		assert_eq!(NodeRegistry::worker_of(&hot_key(10)), Some(worker));
@@ -44,7 +44,12 @@ fn p4_machine_offers_only_what_it_proved() {
 		prove(worker, MOPS_PER_VCPU);
 		let free = NodeRegistry::candidate(worker, 1).map(|candidate| candidate.free);
 		assert_eq!(free, Some(Capacity { vcpus: 1, memory_mib: CLAIMED.memory_mib }));
-		const { assert!(CLAIMED.memory_mib < MEMORY_MIB_PER_VCPU) };
+		Proved::mutate(|table| {
+			let memory = Some(Proof { amount: 1_000, proved_at: 1, valid_until: 9 });
+			table.entry(worker).and_modify(|capability| capability.memory = memory);
+		});
+		let free = NodeRegistry::candidate(worker, 1).map(|candidate| candidate.free);
+		assert_eq!(free, Some(Capacity { vcpus: 1, memory_mib: 1_000 }));
 	});
 }
 
@@ -56,7 +61,7 @@ fn p4_machine_is_no_candidate_when_not_registered() {
 }
 
 #[test]
-fn p4_machine_is_no_candidate_when_draining_or_retiring() {
+fn p4_machine_is_no_candidate_when_draining_paused_or_retiring() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
 		let owner = || RuntimeOrigin::signed(PROVIDER);
@@ -64,20 +69,26 @@ fn p4_machine_is_no_candidate_when_draining_or_retiring() {
 		assert_obstacle(worker, 1, Some(Obstacle::NotActive));
 		assert_ok!(NodeRegistry::resume(owner(), worker));
 		assert_obstacle(worker, 1, None);
+		assert_ok!(NodeRegistry::pause(owner(), worker));
+		assert_obstacle(worker, 1, Some(Obstacle::NotActive));
+		assert_ok!(NodeRegistry::resume(owner(), worker));
+		assert_obstacle(worker, 1, Some(Obstacle::NotLive));
 		assert_ok!(NodeRegistry::retire_worker(owner(), worker));
 		assert_obstacle(worker, 1, Some(Obstacle::NotActive));
 	});
 }
 
 #[test]
-fn p4_machine_is_no_candidate_when_not_seen_lately() {
+fn p4_machine_is_no_candidate_when_off_line() {
 	build_and_execute(|| {
 		let worker = machine_exists();
 		prove(worker, 10_000);
 		assert_obstacle(worker, 1, Some(Obstacle::NotLive));
 		assert_ok!(NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key(10))));
-		assert_obstacle(worker, 1 + LIVENESS_BLOCKS, None);
-		assert_obstacle(worker, 2 + LIVENESS_BLOCKS, Some(Obstacle::NotLive));
+		// Time alone does not take it off line.
+		assert_obstacle(worker, 1_000, None);
+		NodeRegistry::note_miss(worker);
+		assert_obstacle(worker, 1_000, Some(Obstacle::NotLive));
 	});
 }
 
@@ -85,10 +96,18 @@ fn p4_machine_is_no_candidate_when_not_seen_lately() {
 fn p4_machine_is_no_candidate_when_unproved_or_its_proof_is_old() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let proof = Capability { throughput_mops: 10_000, proved_at: 1, valid_until: 8 };
-		Proved::mutate(|table| table.insert(worker, proof));
-		assert_obstacle(worker, 8, None);
-		assert_obstacle(worker, 9, Some(Obstacle::NotProved));
+		let proof = |valid_until| Some(Proof { amount: 10_000, proved_at: 1, valid_until });
+		for capability in [
+			Capability { processor: proof(8), memory: proof(9) },
+			Capability { processor: proof(9), memory: proof(8) },
+		] {
+			Proved::mutate(|table| table.insert(worker, capability));
+			assert_obstacle(worker, 8, None);
+			assert_obstacle(worker, 9, Some(Obstacle::NotProved));
+		}
+		let half = Capability { processor: proof(9), memory: None };
+		Proved::mutate(|table| table.insert(worker, half));
+		assert_obstacle(worker, 8, Some(Obstacle::NotProved));
 		Proved::mutate(|table| table.remove(&worker));
 		assert_obstacle(worker, 8, Some(Obstacle::NotProved));
 	});
@@ -111,7 +130,7 @@ fn p4_machine_is_no_candidate_when_bond_no_longer_covers_it() {
 fn p4_machine_is_no_candidate_when_full_or_proved_too_little() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		assert_ok!(NodeRegistry::reserve(worker, &CLAIMED, 1));
+		assert_ok!(NodeRegistry::reserve(worker, &reservation(CLAIMED), 1));
 		assert_obstacle(worker, 1, Some(Obstacle::Full));
 		prove(worker, MOPS_PER_VCPU - 1);
 		assert_obstacle(worker, 1, Some(Obstacle::Full));

@@ -3,7 +3,7 @@
 use crate::{mock::*, Call, Error, Event, Workers};
 use aidragon_primitives::{
 	interface::{Conduct, WorkerDirectory},
-	worker::{Capacity, HEARTBEAT_BLOCKS},
+	worker::{Capacity, FREE_CALL_BLOCKS},
 };
 use frame_support::{assert_noop, assert_ok, dispatch::CheckIfFeeless};
 
@@ -25,7 +25,8 @@ fn claim_is_stored_and_supply_is_told() {
 		for claimed in [MORE, LESS] {
 			Heard::set(Vec::new());
 			assert_ok!(update(claimed));
-			assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.claimed), Some(claimed));
+			let stored = Workers::<Test>::get(worker).map(|worker| worker.ledger.claimed());
+			assert_eq!(stored, Some(claimed));
 			assert_eq!(Heard::get(), vec![worker]);
 			System::assert_last_event(Event::CapacityUpdated { worker, claimed }.into());
 		}
@@ -48,14 +49,43 @@ fn reserved_capacity_cannot_be_withdrawn() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
 		let taken = Capacity { vcpus: 3, memory_mib: 512 };
-		assert_ok!(NodeRegistry::reserve(worker, &taken, 1));
+		assert_ok!(NodeRegistry::reserve(worker, &reservation(taken), 1));
 		assert_noop!(update(LESS), Error::<Test>::CapacityReserved);
 		let few = Capacity { vcpus: 4, memory_mib: 511 };
 		assert_noop!(update(few), Error::<Test>::CapacityReserved);
 		assert_ok!(update(taken));
-		NodeRegistry::release(worker, &taken, Conduct::Accepted);
+		NodeRegistry::release(worker, &reservation(taken), Conduct::Accepted);
 		assert_ok!(update(LESS));
 		assert_eq!(free(), LESS);
+	});
+}
+
+#[test]
+fn p4_proofs_lapse_when_more_is_claimed_than_before() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let lapsed_after = |claimed: Capacity| {
+			Lapsed::set(Vec::new());
+			assert_ok!(update(claimed));
+			Lapsed::get()
+		};
+		assert_eq!(lapsed_after(Capacity { vcpus: 5, ..CLAIMED }), vec![worker]);
+		assert_eq!(lapsed_after(Capacity { vcpus: 4, memory_mib: 8_193 }), vec![worker]);
+		let unchanged = Capacity { vcpus: 4, memory_mib: 8_193 };
+		assert!(lapsed_after(unchanged).is_empty() && lapsed_after(LESS).is_empty());
+		// What was withdrawn and comes back is more than before, too.
+		assert_eq!(lapsed_after(CLAIMED), vec![worker]);
+	});
+}
+
+#[test]
+fn refused_claim_lets_nothing_lapse() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		assert_ok!(NodeRegistry::reserve(worker, &reservation(CLAIMED), 1));
+		let mixed = Capacity { vcpus: 3, memory_mib: 1 << 20 };
+		assert_noop!(update(mixed), Error::<Test>::CapacityReserved);
+		assert!(Lapsed::get().is_empty());
 	});
 }
 
@@ -78,13 +108,15 @@ fn claim_is_free_only_when_it_changes_fits_and_is_due() {
 			RuntimeCall::from(Call::update_capacity { claimed }).is_feeless(&origin)
 		};
 		assert!(!is_free(MORE, machine()), "too soon after the last sign of life");
-		go_to(System::block_number() + HEARTBEAT_BLOCKS / 2);
+		go_to(System::block_number() + FREE_CALL_BLOCKS - 1);
+		assert!(!is_free(MORE, machine()), "one block too soon");
+		go_to(System::block_number() + 1);
 		assert!(is_free(MORE, machine()));
 		assert!(!is_free(CLAIMED, machine()), "nothing changes");
 		assert!(!is_free(Capacity::default(), machine()), "nothing is claimed");
 		assert!(!is_free(MORE, RuntimeOrigin::signed(STRANGER)));
 		assert!(!is_free(MORE, RuntimeOrigin::none()));
-		assert_ok!(NodeRegistry::reserve(worker, &CLAIMED, System::block_number()));
+		assert_ok!(NodeRegistry::reserve(worker, &reservation(CLAIMED), System::block_number()));
 		assert!(!is_free(LESS, machine()), "tasks hold it");
 	});
 }

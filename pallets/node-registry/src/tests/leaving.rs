@@ -19,7 +19,13 @@ fn exit_is_noted_with_its_delay() {
 		let withdrawable_at = 5 + EXIT_DELAY;
 		assert_eq!(
 			Providers::<Test>::get(PROVIDER),
-			Some(Provider { bond: WHOLE_BOND, workers: 0, withdrawable_at: Some(withdrawable_at) })
+			Some(Provider {
+				bond: WHOLE_BOND,
+				workers: 0,
+				bond_units: 0,
+				at_stake: 0,
+				withdrawable_at: Some(withdrawable_at)
+			})
 		);
 		System::assert_last_event(
 			Event::ExitRequested { provider: PROVIDER, withdrawable_at }.into(),

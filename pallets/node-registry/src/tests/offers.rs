@@ -1,35 +1,65 @@
-//! Prices and endpoints.
+//! What machines ask, when they take tasks, and where their results are fetched.
 
 use crate::{mock::*, Error, Event, Workers};
-use aidragon_primitives::{worker::TransportAddress, Balance};
+use aidragon_primitives::{
+	interface::WorkerDirectory,
+	worker::{Hours, Offer, TransportAddress, DAY_MINUTES},
+	Balance, WorkerId,
+};
 use frame_support::{assert_noop, assert_ok};
 
+fn update(worker: WorkerId, offer: Offer) -> sp_runtime::DispatchResult {
+	NodeRegistry::update_offer(RuntimeOrigin::signed(PROVIDER), worker, offer)
+}
+
+fn within(from_minute: u16, until_minute: u16) -> Offer {
+	Offer { hours: Some(Hours { from_minute, until_minute }), ..Offer::at(5) }
+}
+
 #[test]
-fn price_is_stored_when_provider_updates_it() {
+fn offer_is_stored_when_provider_updates_it() {
 	build_and_execute(|| {
-		let worker = machine_exists();
-		for price_per_gfuel in [1, 1, Balance::MAX] {
-			assert_ok!(NodeRegistry::update_price(
-				RuntimeOrigin::signed(PROVIDER),
-				worker,
-				price_per_gfuel
-			));
-			let stored = Workers::<Test>::get(worker).expect("registered");
-			assert_eq!(stored.price_per_gfuel, price_per_gfuel);
-			System::assert_last_event(Event::PriceUpdated { worker, price_per_gfuel }.into());
+		let worker = machine_is_candidate();
+		let choosy = Offer { task_min_fuel: u64::MAX, ..within(1_439, 0) };
+		for offer in [Offer::at(1), Offer::at(1), Offer::at(Balance::MAX), choosy] {
+			assert_ok!(update(worker, offer));
+			assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.offer), Some(offer));
+			let candidate = NodeRegistry::candidate(worker, 1).expect("a candidate as before");
+			assert_eq!(candidate.offer, offer);
+			System::assert_last_event(Event::OfferUpdated { worker, offer }.into());
 		}
 	});
 }
 
 #[test]
-fn price_is_refused_when_zero_or_for_no_machine() {
+fn offer_is_refused_when_it_asks_nothing_or_for_no_machine() {
 	build_and_execute(|| {
 		let worker = machine_exists();
-		let update = |worker, price| {
-			NodeRegistry::update_price(RuntimeOrigin::signed(PROVIDER), worker, price)
-		};
-		assert_noop!(update(worker, 0), Error::<Test>::PriceIsZero);
-		assert_noop!(update(worker + 1, 1), Error::<Test>::NoSuchWorker);
+		assert_noop!(update(worker, Offer::at(0)), Error::<Test>::PriceIsZero);
+		assert_noop!(update(worker + 1, Offer::at(1)), Error::<Test>::NoSuchWorker);
+	});
+}
+
+#[test]
+fn offer_is_refused_when_its_hours_are_no_part_of_a_day() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		for (from, until) in [(7, 7), (DAY_MINUTES, 7), (7, DAY_MINUTES), (u16::MAX, 0)] {
+			assert_noop!(update(worker, within(from, until)), Error::<Test>::MalformedHours);
+		}
+		for (from, until) in [(0, 1_439), (1_439, 0)] {
+			assert_ok!(update(worker, within(from, until)));
+		}
+	});
+}
+
+#[test]
+fn offer_says_nothing_about_the_machine_being_there() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		assert_ok!(update(worker, Offer::at(6)));
+		let stored = Workers::<Test>::get(worker).expect("registered");
+		assert_eq!((stored.last_seen, stored.availability.is_online()), (None, false));
 	});
 }
 

@@ -1,9 +1,14 @@
 //! Registering machines, with the consent of their hot keys.
 
-use crate::{mock::*, Error, Event, NextWorkerId, Providers, WorkerByHotKey, Workers};
+use crate::{
+	mock::*, EncryptionKeys, Error, Event, NextWorkerId, Providers, WorkerByHotKey, Workers,
+};
 use aidragon_primitives::{
 	attestation::hot_key_consent,
-	worker::{Capacity, Registration, SocketText, TransportAddress, Worker, WorkerStatus},
+	worker::{
+		Availability, Capacity, Hours, Ledger, Offer, Region, Registration, Site, SocketText,
+		Standing, TransportAddress, Worker, WorkerStatus,
+	},
 	WorkerId,
 };
 use codec::Encode;
@@ -23,17 +28,22 @@ fn socket(text: &str) -> SocketText {
 fn machine_is_stored_as_registered() {
 	build_and_execute(|| {
 		provider_exists();
-		let request = registration(&PROVIDER, 10);
+		let site = Site { region: Some(Region(*b"IS")), ..Site::default() };
+		let request = Registration { site, ..registration(&PROVIDER, 10) };
 		assert_ok!(register(request.clone()));
 		let expected = Worker {
 			provider: PROVIDER,
 			hot_key: hot_key(10),
 			encryption_key: request.encryption_key,
+			key_epoch: 0,
 			address: request.address,
-			claimed: CLAIMED,
-			reserved: Capacity::default(),
-			price_per_gfuel: 5,
+			ledger: Ledger::new(CLAIMED),
+			offer: Offer::at(5),
+			site,
+			energy_attestor: None,
 			status: WorkerStatus::Active,
+			availability: Availability::new(1),
+			standing: Standing::default(),
 			last_seen: None,
 			running: 0,
 			accepted: 0,
@@ -42,7 +52,9 @@ fn machine_is_stored_as_registered() {
 		assert_eq!(Workers::<Test>::get(0), Some(expected.clone()));
 		assert_eq!(WorkerByHotKey::<Test>::get(hot_key(10)), Some(0));
 		assert_eq!(NextWorkerId::<Test>::get(), 1);
-		assert_eq!(Providers::<Test>::get(PROVIDER).map(|record| record.workers), Some(1));
+		assert_eq!(EncryptionKeys::<Test>::get((0, 0)), Some(request.encryption_key));
+		let counts = Providers::<Test>::get(PROVIDER).map(|it| (it.workers, it.bond_units));
+		assert_eq!(counts, Some((1, 1)));
 		assert_eq!(NodeRegistry::worker_by_hot_key(hot_key(10)), Some((0, expected)));
 		assert_eq!(NodeRegistry::worker_by_hot_key(PROVIDER), None);
 		System::assert_last_event(
@@ -141,8 +153,38 @@ fn machine_is_refused_when_its_hot_key_is_the_provider() {
 fn machine_is_refused_when_it_asks_nothing() {
 	build_and_execute(|| {
 		provider_exists();
-		let request = Registration { price_per_gfuel: 0, ..registration(&PROVIDER, 10) };
+		let request = Registration { offer: Offer::at(0), ..registration(&PROVIDER, 10) };
 		assert_noop!(register(request), Error::<Test>::PriceIsZero);
+	});
+}
+
+#[test]
+fn machine_is_refused_when_its_hours_or_its_region_are_malformed() {
+	build_and_execute(|| {
+		provider_exists();
+		let hours = Some(Hours { from_minute: 60, until_minute: 60 });
+		let offer = Offer { hours, ..Offer::at(5) };
+		let request = Registration { offer, ..registration(&PROVIDER, 10) };
+		assert_noop!(register(request), Error::<Test>::MalformedHours);
+		let site = Site { region: Some(Region(*b"is")), ..Site::default() };
+		let request = Registration { site, ..registration(&PROVIDER, 10) };
+		assert_noop!(register(request), Error::<Test>::MalformedRegion);
+	});
+}
+
+#[test]
+fn machine_is_refused_when_the_bond_is_taken_by_a_tier() {
+	build_and_execute(|| {
+		let bond = 2 * BOND;
+		assert_ok!(NodeRegistry::register_provider(RuntimeOrigin::signed(PROVIDER), bond));
+		assert_ok!(register(registration(&PROVIDER, 10)));
+		prove(0, 10_000);
+		go_to(301);
+		prove(0, 10_000);
+		assert_noop!(register(registration(&PROVIDER, 11)), Error::<Test>::BondTooLow);
+		// A lower proof sets it free.
+		prove(0, 1_000);
+		assert_ok!(register(registration(&PROVIDER, 11)));
 	});
 }
 

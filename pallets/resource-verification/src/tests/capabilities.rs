@@ -2,53 +2,72 @@
 
 use crate::{mock::*, Capabilities, Challenges};
 use aidragon_primitives::{
-	challenge::{Stage, REQUEST_INTERVAL_BLOCKS, VALIDITY_BLOCKS},
 	interface::Capabilities as _,
-	worker::Capability,
+	verification::{Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
+	worker::Proof,
+	BlockNumber,
 };
 use frame_support::assert_ok;
 
+fn proof() -> Proof {
+	let capability = ResourceVerification::capability(WORKER).expect("passed");
+	capability.processor.expect("passed")
+}
+
+fn request() {
+	assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
+}
+
+fn commit() {
+	let committed = Committed::Run(honest_run().commitment());
+	assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
+}
+
 /// Passes a challenge in block 5.
-fn pass() -> Capability {
+fn pass() -> Proof {
 	let run = committed_run();
-	assert_ok!(ResourceVerification::submit_openings(machine(), bounded(open(&run))));
-	ResourceVerification::capability(WORKER).expect("passed")
+	assert_ok!(ResourceVerification::submit_openings(machine(), bounded(open(&run)), archive()));
+	proof()
+}
+
+fn valid_until(slot: Slot) -> Option<BlockNumber> {
+	let capability = ResourceVerification::capability(WORKER).expect("proved");
+	capability.proof(slot).map(|proof| proof.valid_until)
 }
 
 #[test]
 fn p4_proof_ends_by_itself() {
 	build_and_execute(|| {
 		assert_eq!(ResourceVerification::capability(WORKER), None);
-		let capability = pass();
-		assert!(capability.is_valid_at(5));
-		assert!(capability.is_valid_at(5 + VALIDITY_BLOCKS));
-		assert!(!capability.is_valid_at(5 + VALIDITY_BLOCKS + 1));
+		let proof = pass();
+		let last = 5 + Slot::Processor.validity_blocks();
+		assert!(proof.is_valid_at(5) && proof.is_valid_at(last) && !proof.is_valid_at(last + 1));
 	});
 }
 
 #[test]
 fn proof_counts_on_while_the_next_challenge_runs() {
 	build_and_execute(|| {
-		let capability = pass();
+		let before = pass();
 		run_to(1 + REQUEST_INTERVAL_BLOCKS);
-		assert_ok!(ResourceVerification::request_challenge(machine()));
+		request();
 		assert_eq!(challenge().stage, Stage::Requested);
-		assert_eq!(ResourceVerification::capability(WORKER), Some(capability));
+		assert_eq!(challenge().proof_until, before.valid_until);
+		assert_eq!(proof(), before);
 	});
 }
 
 #[test]
 fn p7_proof_ends_when_the_next_challenge_is_not_answered() {
 	build_and_execute(|| {
-		let capability = pass();
+		let before = pass();
 		run_to(1 + REQUEST_INTERVAL_BLOCKS);
-		assert_ok!(ResourceVerification::request_challenge(machine()));
+		request();
 		run_to(3 + REQUEST_INTERVAL_BLOCKS);
-		assert_ok!(ResourceVerification::commit_challenge(machine(), honest_run().commitment()));
+		commit();
 		let valid_until = challenge().answer_deadline().expect("committed");
-		assert!(valid_until < capability.valid_until);
-		let at_stake = Capability { valid_until, ..capability };
-		assert_eq!(ResourceVerification::capability(WORKER), Some(at_stake));
+		assert!(valid_until < before.valid_until);
+		assert_eq!(proof(), Proof { valid_until, ..before });
 	});
 }
 
@@ -56,22 +75,81 @@ fn p7_proof_ends_when_the_next_challenge_is_not_answered() {
 fn p7_proof_is_not_prolonged_by_a_commitment() {
 	build_and_execute(|| {
 		pass();
-		Capabilities::<Test>::mutate_extant(WORKER, |capability| capability.valid_until = 22);
+		Capabilities::<Test>::mutate_extant(WORKER, |capability| {
+			capability.processor = Some(Proof { valid_until: 22, ..proof() });
+		});
 		run_to(1 + REQUEST_INTERVAL_BLOCKS);
-		assert_ok!(ResourceVerification::request_challenge(machine()));
+		request();
 		run_to(3 + REQUEST_INTERVAL_BLOCKS);
-		assert_ok!(ResourceVerification::commit_challenge(machine(), honest_run().commitment()));
-		let kept = ResourceVerification::capability(WORKER).expect("passed");
-		assert_eq!(kept.valid_until, 22);
+		commit();
+		assert_eq!(proof().valid_until, 22);
 	});
 }
 
 #[test]
-fn nothing_is_kept_when_a_machine_is_forgotten() {
+fn p4_proofs_lapse_soon_when_the_hardware_changed() {
 	build_and_execute(|| {
-		pass();
-		ResourceVerification::forget(WORKER);
-		assert_eq!(Capabilities::<Test>::get(WORKER), None);
-		assert_eq!(Challenges::<Test>::get(WORKER), None);
+		prove(WORKER, Slot::Processor, 9_000);
+		prove(WORKER, Slot::Memory, 40);
+		run_to(10);
+		ResourceVerification::hardware_changed(WORKER);
+		assert_eq!(valid_until(Slot::Processor), Some(70));
+		assert_eq!(valid_until(Slot::Memory), Some(40), "no proof gets longer");
+		// Nor does claiming more again.
+		run_to(30);
+		ResourceVerification::hardware_changed(WORKER);
+		assert_eq!(valid_until(Slot::Processor), Some(70));
+	});
+}
+
+#[test]
+fn nothing_lapses_for_a_machine_that_proved_nothing() {
+	build_and_execute(|| {
+		ResourceVerification::hardware_changed(WORKER);
+		assert_eq!(ResourceVerification::capability(WORKER), None);
+		assert_eq!(Challenges::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
+fn p7_running_challenge_does_not_prolong_a_proof_of_older_hardware() {
+	build_and_execute(|| {
+		prove(WORKER, Slot::Processor, 9_000);
+		run_to(20);
+		ResourceVerification::hardware_changed(WORKER);
+		// Requested in time, committed in the last block of the proof.
+		run_to(75);
+		request();
+		run_to(80);
+		commit();
+		assert!(challenge().answer_deadline() > Some(80));
+		assert_eq!(valid_until(Slot::Processor), Some(80));
+	});
+	build_and_execute(|| {
+		prove(WORKER, Slot::Processor, 9_000);
+		run_to(20);
+		request();
+		ResourceVerification::hardware_changed(WORKER);
+		assert_eq!(challenge().proof_until, 80);
+	});
+}
+
+#[test]
+fn new_proof_of_new_hardware_counts_in_full() {
+	build_and_execute(|| {
+		prove(WORKER, Slot::Processor, 9_000);
+		run_to(20);
+		ResourceVerification::hardware_changed(WORKER);
+		request();
+		run_to(22);
+		let run = honest_run();
+		commit();
+		run_to(24);
+		assert_ok!(ResourceVerification::submit_openings(
+			machine(),
+			bounded(open(&run)),
+			archive()
+		));
+		assert_eq!(proof().valid_until, 24 + Slot::Processor.validity_blocks());
 	});
 }

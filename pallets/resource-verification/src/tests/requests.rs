@@ -2,44 +2,58 @@
 
 use crate::{mock::*, Challenges, Error, Event};
 use aidragon_primitives::{
-	challenge::{Challenge, Stage, LOST_INTERVAL_BLOCKS, REQUEST_INTERVAL_BLOCKS},
+	memory::MemoryCommitment,
+	verification::{Challenge, Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
 	BlockNumber,
 };
 use frame_support::{assert_noop, assert_ok};
 
-fn request() -> sp_runtime::DispatchResult {
-	ResourceVerification::request_challenge(machine())
+fn request(slot: Slot) -> sp_runtime::DispatchResult {
+	ResourceVerification::request_challenge(machine(), slot)
 }
 
-fn assert_next_request_is_at(block: BlockNumber) {
+fn commit(committed: Committed) -> sp_runtime::DispatchResult {
+	ResourceVerification::commit_challenge(machine(), committed)
+}
+
+fn assert_next_request_is_at(slot: Slot, block: BlockNumber) {
 	run_to(block - 1);
-	assert_noop!(request(), Error::<Test>::ChallengePending);
+	assert_noop!(request(slot), Error::<Test>::ChallengePending);
 	run_to(block);
-	assert_ok!(request());
-	assert_eq!(challenge().requested_at, block);
+	assert_ok!(request(slot));
+	let stored = Challenges::<Test>::get((WORKER, slot)).expect("requested");
+	assert_eq!(stored.requested_at, block);
 }
 
 #[test]
 fn challenge_is_stored_when_requested() {
-	build_and_execute(|| {
-		assert_ok!(request());
-		assert_eq!(
-			Challenges::<Test>::get(WORKER),
-			Some(Challenge { requested_at: 1, stage: Stage::Requested })
-		);
-		System::assert_last_event(
-			Event::ChallengeRequested { worker: WORKER, commit_deadline: 7 }.into(),
-		);
-	});
+	for (slot, commit_deadline) in [(Slot::Processor, 7), (Slot::Memory, 23)] {
+		build_and_execute(|| {
+			assert_ok!(request(slot));
+			let stage = Stage::Requested;
+			let requested =
+				Challenge { slot, requested_at: 1, is_called: false, proof_until: 0, stage };
+			assert_eq!(Challenges::<Test>::iter().count(), 1);
+			assert_eq!(Challenges::<Test>::get((WORKER, slot)), Some(requested));
+			let is_called = false;
+			System::assert_last_event(
+				Event::ChallengeRequested { worker: WORKER, slot, is_called, commit_deadline }
+					.into(),
+			);
+		});
+	}
 }
 
 #[test]
 fn request_is_refused_until_the_interval_is_over() {
-	build_and_execute(|| {
-		assert_ok!(request());
-		assert_noop!(request(), Error::<Test>::ChallengePending);
-		assert_next_request_is_at(1 + REQUEST_INTERVAL_BLOCKS);
-	});
+	for (slot, wait) in [(Slot::Processor, REQUEST_INTERVAL_BLOCKS), (Slot::Memory, 23)] {
+		build_and_execute(|| {
+			assert_ok!(request(slot));
+			assert_noop!(request(slot), Error::<Test>::ChallengePending);
+			// Not before the window is over: a seed cannot be exchanged for a better one.
+			assert_next_request_is_at(slot, 1 + wait);
+		});
+	}
 }
 
 #[test]
@@ -47,8 +61,16 @@ fn p7_request_is_refused_for_longer_when_nothing_was_answered() {
 	build_and_execute(|| {
 		seed_is_known();
 		run_to(7);
-		assert_ok!(ResourceVerification::commit_challenge(machine(), honest_run().commitment()));
-		assert_next_request_is_at(1 + LOST_INTERVAL_BLOCKS);
+		assert_ok!(commit(Committed::Run(honest_run().commitment())));
+		assert_next_request_is_at(Slot::Processor, 1 + Slot::Processor.lost_interval_blocks());
+		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+	});
+	build_and_execute(|| {
+		assert_ok!(request(Slot::Memory));
+		run_to(3);
+		assert_ok!(commit(Committed::Fill(MemoryCommitment { memory_mib: 64, root: [1; 32] })));
+		assert_next_request_is_at(Slot::Memory, 1 + Slot::Memory.lost_interval_blocks());
+		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
 	});
 }
 
@@ -57,8 +79,10 @@ fn p7_request_is_refused_for_longer_when_failed() {
 	build_and_execute(|| {
 		committed_run();
 		let useless = vec![Default::default(); 16];
-		assert_ok!(ResourceVerification::submit_openings(machine(), bounded(useless)));
-		assert_next_request_is_at(1 + LOST_INTERVAL_BLOCKS);
+		assert_ok!(ResourceVerification::submit_openings(machine(), bounded(useless), archive()));
+		assert_next_request_is_at(Slot::Processor, 1 + Slot::Processor.lost_interval_blocks());
+		// It was told when it failed, and not again.
+		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
 	});
 }
 
@@ -66,31 +90,62 @@ fn p7_request_is_refused_for_longer_when_failed() {
 fn request_is_refused_until_the_interval_is_over_when_passed() {
 	build_and_execute(|| {
 		let run = committed_run();
-		assert_ok!(ResourceVerification::submit_openings(machine(), bounded(open(&run))));
-		assert_next_request_is_at(1 + REQUEST_INTERVAL_BLOCKS);
+		assert_ok!(ResourceVerification::submit_openings(
+			machine(),
+			bounded(open(&run)),
+			archive()
+		));
+		assert_next_request_is_at(Slot::Processor, 1 + REQUEST_INTERVAL_BLOCKS);
+		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Proved)]);
 	});
 }
 
 #[test]
-fn machines_are_challenged_independently() {
+fn p8_request_that_is_not_followed_up_costs_nothing_but_time() {
 	build_and_execute(|| {
-		assert_ok!(request());
-		assert_ok!(ResourceVerification::request_challenge(RuntimeOrigin::signed(OTHER_HOT_KEY)));
+		for slot in Slot::ALL {
+			assert_ok!(request(slot));
+		}
+		run_to(100);
+		for slot in Slot::ALL {
+			assert_ok!(request(slot));
+		}
+		assert_eq!(Heard::get(), vec![]);
+	});
+}
+
+#[test]
+fn p5_seeds_differ_between_machines_and_slots() {
+	build_and_execute(|| {
+		let other = || RuntimeOrigin::signed(OTHER_HOT_KEY);
+		for slot in Slot::ALL {
+			assert_ok!(request(slot));
+			assert_ok!(ResourceVerification::request_challenge(other(), slot));
+		}
 		run_to(3);
-		let seeds = [WORKER, 1].map(ResourceVerification::challenge_seed);
-		assert!(seeds[0].is_some() && seeds[1].is_some());
-		assert_ne!(seeds[0], seeds[1]);
+		let mut seeds: Vec<_> = [WORKER, 1]
+			.into_iter()
+			.flat_map(|worker| Slot::ALL.map(|slot| (worker, slot)))
+			.map(|(worker, slot)| {
+				ResourceVerification::challenge_seed(worker, slot).expect("drawn")
+			})
+			.collect();
+		seeds.sort_unstable();
+		seeds.dedup();
+		assert_eq!(seeds.len(), 4);
 	});
 }
 
 #[test]
 fn p5_seed_is_unknown_until_the_block_after_the_next() {
-	build_and_execute(|| {
-		assert_eq!(ResourceVerification::challenge_seed(WORKER), None);
-		assert_ok!(request());
-		run_to(2);
-		assert_eq!(ResourceVerification::challenge_seed(WORKER), None);
-		run_to(3);
-		assert!(ResourceVerification::challenge_seed(WORKER).is_some());
-	});
+	for slot in Slot::ALL {
+		build_and_execute(|| {
+			assert_eq!(ResourceVerification::challenge_seed(WORKER, slot), None);
+			assert_ok!(request(slot));
+			run_to(2);
+			assert_eq!(ResourceVerification::challenge_seed(WORKER, slot), None);
+			run_to(3);
+			assert!(ResourceVerification::challenge_seed(WORKER, slot).is_some());
+		});
+	}
 }

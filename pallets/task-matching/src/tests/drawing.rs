@@ -5,7 +5,7 @@ use aidragon_primitives::{
 	beacon::{draw_seed, SeedStream},
 	state::TaskState,
 	task::MatchingPolicy,
-	worker::{Capability, Capacity},
+	worker::{Capability, Capacity, PROMOTION_BLOCKS},
 	DRGN,
 };
 use frame_support::assert_ok;
@@ -85,8 +85,7 @@ fn p4_only_machines_that_are_proved_live_and_active_are_drawn() {
 			add_worker(worker, DRGN);
 		}
 		set_capability(0, None);
-		let lapsed = Capability { throughput_mops: 2_000, proved_at: 1, valid_until: 2 };
-		set_capability(1, Some(lapsed));
+		set_capability(1, proved(2_000, 2));
 		assert_ok!(NodeRegistry::drain(signed(provider(2)), 2));
 		let id = submit_and_draw(spec(1));
 		assert_eq!(workers_of(id), vec![3]);
@@ -100,7 +99,9 @@ fn p4_a_machine_that_went_silent_is_not_drawn() {
 	build_and_execute(|| {
 		add_worker(0, DRGN);
 		go_offline(0);
-		run_to(50);
+		// It is called once in twenty blocks on average.
+		run_to(250);
+		assert_eq!(crate::SupplyPosition::<Test>::get(0), None);
 		let id = submit_and_draw(spec(1));
 		assert_eq!(task(id).state, TaskState::Queued);
 		assert_ok!(NodeRegistry::heartbeat(signed(hot_key(0))));
@@ -128,6 +129,38 @@ fn price_cap_throughput_and_capacity_are_respected() {
 		large.requirements.capacity = Capacity { vcpus: 5, memory_mib: 512 };
 		let id = submit_and_draw(large);
 		assert_eq!(task(id).state, TaskState::Queued, "too small");
+	});
+}
+
+#[test]
+fn p4_a_machine_is_as_fast_as_its_tier_counts() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		let mut fast = spec(1);
+		fast.requirements.throughput_min_mops = 2_000;
+		let id = submit_and_draw(fast.clone());
+		assert_eq!(task(id).state, TaskState::Queued, "tier 1 counts less than 2,000");
+		assert_eq!(TaskMatching::quote(fast).unwrap().too_slow, 1);
+		assert_ok!(TaskMatching::cancel_task(signed(submitter()), id));
+		run_to(1 + PROMOTION_BLOCKS);
+		set_capability(0, proved(2_000, 100_000));
+		let mut fast = spec(1);
+		fast.requirements.throughput_min_mops = 2_000;
+		assert_eq!(workers_of(submit_and_draw(fast)), vec![0]);
+	});
+}
+
+#[test]
+fn p4_a_machine_without_proved_memory_is_not_drawn() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		let processor = proved(2_000, 100_000).and_then(|capability| capability.processor);
+		set_capability(0, Some(Capability { processor, memory: None }));
+		let id = submit_and_draw(spec(1));
+		assert_eq!(task(id).state, TaskState::Queued);
+		set_capability(0, proved(2_000, 100_000));
+		run_to(now() + 4);
+		assert_eq!(workers_of(id), vec![0]);
 	});
 }
 

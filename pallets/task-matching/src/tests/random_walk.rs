@@ -5,6 +5,7 @@ use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
 	state::TaskState,
 	task::{DeclineReason, Progress},
+	worker::Offer,
 	DRGN, GFUEL,
 };
 use frame_support::assert_ok;
@@ -18,7 +19,9 @@ enum Step {
 	Decline { pick: u8 },
 	Cancel { pick: u8 },
 	Drain { worker: u32 },
+	Pause { worker: u32 },
 	Resume { worker: u32 },
+	Reprice { worker: u32, price: u8 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -32,7 +35,9 @@ fn step() -> impl Strategy<Value = Step> {
 		1 => any::<u8>().prop_map(|pick| Step::Decline { pick }),
 		1 => any::<u8>().prop_map(|pick| Step::Cancel { pick }),
 		1 => (0u32..5).prop_map(|worker| Step::Drain { worker }),
-		1 => (0u32..5).prop_map(|worker| Step::Resume { worker }),
+		1 => (0u32..5).prop_map(|worker| Step::Pause { worker }),
+		2 => (0u32..5).prop_map(|worker| Step::Resume { worker }),
+		1 => (0u32..5, 1u8..12).prop_map(|(worker, price)| Step::Reprice { worker, price }),
 	]
 }
 
@@ -123,6 +128,12 @@ fn apply(step: Step, liars: &mut std::collections::BTreeSet<(u64, u32)>) {
 		Step::Drain { worker } => {
 			let _ = NodeRegistry::drain(signed(provider(worker)), worker);
 		}
+		Step::Pause { worker } => {
+			let _ = NodeRegistry::pause(signed(hot_key(worker)), worker);
+		}
+		Step::Reprice { worker, price } => {
+			set_offer(worker, Offer::at(u128::from(price) * DRGN));
+		}
 		Step::Resume { worker } => {
 			let _ = NodeRegistry::resume(signed(provider(worker)), worker);
 		}
@@ -151,8 +162,11 @@ proptest! {
 				assert!(task.state.is_terminal(), "P3: task {id} is {:?}", task.state);
 			}
 			assert_eq!(pallet_token_rewards::Escrowed::<Test>::iter().count(), 0);
+			for owner in pallet_node_registry::Providers::<Test>::iter_values() {
+				assert_eq!(owner.at_stake, 0, "P7: bond stays at stake");
+			}
 			for worker in pallet_node_registry::Workers::<Test>::iter_values() {
-				assert_eq!(worker.reserved, Default::default(), "P3: capacity stays reserved");
+				assert_eq!(worker.ledger.reserved(), Default::default(), "P3: capacity stays reserved");
 			}
 		});
 	}

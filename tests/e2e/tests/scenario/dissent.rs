@@ -1,4 +1,4 @@
-//! A machine that lies about an output, one that lies about itself, and calls that the protocol refuses.
+//! A machine that lies about an output, two that lie about themselves, and calls that the protocol refuses.
 
 use aidragon_client::{
 	calls,
@@ -13,14 +13,15 @@ use aidragon_e2e::{
 	node::Node,
 	puppet::Puppet,
 	scene::{play, Scene},
-	wait::seconds,
+	wait::{seconds, until},
 };
 use aidragon_primitives::{
 	attestation::{Attestation, ExitStatus, ResultDigest},
 	payout::{price, split},
 	state::TaskState,
 	task::{Progress, TaskSpec},
-	Balance, TaskId, DRGN,
+	verification::Slot,
+	Balance, TaskId, WorkerId, DRGN,
 };
 use anyhow::{bail, ensure, Context, Result};
 use std::collections::BTreeMap;
@@ -45,16 +46,23 @@ async fn story(scene: Scene) -> Result<()> {
 		.collect::<Result<Vec<_>>>()?;
 	// Dearer than the daemons, which keeps it from the task for one machine.
 	let price_asked = 2 * PRICE;
-	let [dave, eve] = [account("Dave")?, account("Eve")?];
-	let (liar, stranger) = tokio::try_join!(
+	let [dave, eve, ferdie] = [account("Dave")?, account("Eve")?, account("Ferdie")?];
+	let source = Source::start(&scene).await?;
+	let (liar, stranger, forger) = tokio::try_join!(
 		Puppet::register(&scene, &chain, &dave, price_asked),
 		Puppet::register(&scene, &chain, &eve, price_asked),
+		Puppet::register_at(&scene, &chain, &ferdie, price_asked, source.address()),
 	)?;
-	tokio::try_join!(liar.prove(&scene), stranger.claim_falsely(&scene, &eve))?;
+	tokio::try_join!(
+		liar.prove(&scene),
+		stranger.claim_falsely(&scene, &eve),
+		forger.archive_falsely(&scene, &source),
+	)?;
 	for daemon in &mut daemons {
-		daemon.ready(&scene, &chain).await?;
+		let worker = daemon.ready(&scene, &chain).await?;
+		is_confirmed(&chain, worker).await?;
 	}
-	let source = Source::start(&scene).await?;
+	scene.say("the daemons' archives were confirmed by others");
 	let (program, input) = (source.example("adversarial/echo.wasm")?, source.bytes(TRUTH)?);
 	let three = TaskSpec { replicas: 3, execution_blocks: 30, ..source.task(program, input) };
 	let one = TaskSpec { replicas: 1, price_cap_per_gfuel: PRICE, ..three.clone() };
@@ -72,6 +80,21 @@ async fn story(scene: Scene) -> Result<()> {
 	a_liar(&scene, &cast, lied).await?;
 	a_latecomer(&scene, &cast, late, &latecomer).await?;
 	check_payments(&cast, &[lied, late, single], &before, &accounts).await
+}
+
+/// Waits until machines of other providers have confirmed what a daemon proved.
+async fn is_confirmed(chain: &Chain, worker: WorkerId) -> Result<()> {
+	until(format_args!("worker {worker}'s archives to be confirmed"), seconds(60), async || {
+		let at = chain.at(&chain.head(View::Best).await?);
+		for slot in Slot::ALL {
+			let audit = at.audit(worker, slot).await?;
+			if audit.is_none_or(|audit| audit.confirmed == 0) {
+				return Ok(None);
+			}
+		}
+		Ok(Some(()))
+	})
+	.await
 }
 
 struct Cast {

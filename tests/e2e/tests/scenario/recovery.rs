@@ -130,7 +130,7 @@ async fn killed_and_restarted(scene: &Scene, market: &mut Market) -> Result<()> 
 		state == TaskState::Assigned,
 		"the task was already {state:?} when its worker was killed"
 	);
-	market.daemon(worker)?.set("--memory-mib", "3072");
+	market.daemon(worker)?.set("--memory-mib", "768");
 	market.daemon(worker)?.restart(scene)?;
 	let task = over(&market.chain, id, seconds(90)).await?;
 	ensure!(task.replicas.first().is_some_and(|replica| replica.worker == worker));
@@ -139,7 +139,7 @@ async fn killed_and_restarted(scene: &Scene, market: &mut Market) -> Result<()> 
 	until("the restarted worker to sell less memory", seconds(60), async || {
 		let head = market.chain.head(View::Best).await?;
 		let record = market.chain.at(&head).worker(worker).await?.context("the worker is gone")?;
-		Ok((record.claimed.memory_mib == 3_072).then_some(()))
+		Ok((record.ledger.claimed().memory_mib == 768).then_some(()))
 	})
 	.await?;
 	scene.say("what it sells was changed with its settings");
@@ -159,8 +159,8 @@ async fn dead_for_good(scene: &Scene, market: &mut Market) -> Result<()> {
 	market.check_paid_once(&before, &task).await?;
 	let head = market.chain.head(View::Best).await?;
 	let record = market.chain.at(&head).worker(dead).await?.context("the dead worker is gone")?;
-	ensure!(record.missed == 1 && record.running == 0 && record.last_seen.is_none(), "{record:?}");
-	ensure!(record.reserved.vcpus == 0, "the dead worker's capacity is still taken");
+	ensure!(record.missed == 1 && record.running == 0 && !record.availability.is_online(), "{record:?}");
+	ensure!(record.ledger.reserved().vcpus == 0, "the dead worker's capacity is still taken");
 	market.workers.retain(|(worker, _)| *worker != dead);
 	scene.say("the other worker took over, and nothing was lost");
 	Ok(())
@@ -176,7 +176,7 @@ async fn asked_to_end(scene: &Scene, market: &mut Market) -> Result<()> {
 	market.check_paid_once(&before, &task).await?;
 	let head = market.chain.head(View::Best).await?;
 	let record = market.chain.at(&head).worker(worker).await?.context("the worker is gone")?;
-	ensure!(record.status == WorkerStatus::Draining, "{record:?}");
-	scene.say("asked to end, the worker delivered, drained, and ended with code 0");
+	ensure!(record.status == WorkerStatus::Paused, "{record:?}");
+	scene.say("asked to end, the worker delivered, was paused, and ended with code 0");
 	Ok(())
 }
