@@ -8,9 +8,10 @@ use aidragon_client::{
 use aidragon_primitives::{
 	matching::{bucket_of, check_fit, Misfit},
 	task::TaskSpec,
+	verification::Slot,
 	worker::{
-		minute_of_day, Candidate, Capability, Capacity, ClassReport, Provider, Thresholds,
-		WorkerStatus,
+		minute_of_day, Candidate, Capability, Capacity, ClassReport, Prospects, Provider,
+		Thresholds, WorkerStatus,
 	},
 	Balance, BlockNumber, WorkerId,
 };
@@ -32,6 +33,8 @@ pub struct Machine {
 	pub provider: Option<Provider>,
 	/// Whether an attestor that governance lists signed what it runs on.
 	pub is_energy_attested: bool,
+	/// Whether nobody has reason to doubt its proof of throughput.
+	pub is_undoubted: bool,
 }
 
 /// What holds for all machines.
@@ -160,8 +163,9 @@ impl Machine {
 	/// Its class, and why it is no higher.
 	pub fn class(&self, rules: &Rules) -> ClassReport {
 		let covers = |provider: &Provider| provider.covers_promotion(rules.bond_per_worker);
-		let may_rise = self.provider.as_ref().is_some_and(covers);
-		ClassReport::of(&self.worker, &self.proved(), &rules.thresholds, may_rise, rules.now)
+		let is_covered = self.provider.as_ref().is_some_and(covers);
+		let prospects = Prospects { is_covered, is_undoubted: self.is_undoubted };
+		ClassReport::of(&self.worker, &self.proved(), &rules.thresholds, prospects, rules.now)
 	}
 
 	fn is_bonded(&self, rules: &Rules) -> bool {
@@ -235,6 +239,7 @@ pub async fn machines(at: &Snapshot) -> Result<Vec<Machine>, ChainError> {
 			provider: providers.get(&worker.provider).cloned().flatten(),
 			capability: capabilities.get(&id).copied(),
 			is_energy_attested: is_energy_attested(at, &worker).await?,
+			is_undoubted: at.is_undoubted(id, Slot::Processor).await?,
 			worker,
 		});
 	}
@@ -247,7 +252,8 @@ pub async fn machine(at: &Snapshot, id: WorkerId) -> Result<Option<Machine>, Cha
 	let capability = at.capability(id).await?;
 	let provider = at.provider(&worker.provider).await?;
 	let is_energy_attested = is_energy_attested(at, &worker).await?;
-	Ok(Some(Machine { id, worker, capability, provider, is_energy_attested }))
+	let is_undoubted = at.is_undoubted(id, Slot::Processor).await?;
+	Ok(Some(Machine { id, worker, capability, provider, is_energy_attested, is_undoubted }))
 }
 
 async fn is_energy_attested(at: &Snapshot, worker: &Worker) -> Result<bool, ChainError> {
@@ -290,12 +296,7 @@ pub struct Supply {
 
 impl Supply {
 	/// Looks at every machine the way a draw would.
-	pub fn of(
-		machines: &[Machine],
-		spec: &TaskSpec,
-		excluded: &[WorkerId],
-		rules: &Rules,
-	) -> Self {
+	pub fn of(machines: &[Machine], spec: &TaskSpec, excluded: &[WorkerId], rules: &Rules) -> Self {
 		let mut supply = Self { machines: machines.len() as u32, ..Self::default() };
 		let mut providers = BTreeSet::new();
 		for machine in machines {

@@ -269,7 +269,7 @@ fn machine_json(machine: &Machine, rules: &Rules) -> Value {
 mod tests {
 	use super::*;
 	use crate::task::tests::{machine, rules};
-	use aidragon_primitives::worker::Hours;
+	use aidragon_primitives::worker::{Hours, Provider};
 
 	#[test]
 	fn a_machine_says_why_it_gets_no_work() {
@@ -299,6 +299,11 @@ mod tests {
 		let report = show(&fast, &rules());
 		assert!(report.text.contains("bond does not cover the next tier"), "{}", report.text);
 		assert_eq!(report.json["class"]["counted_mops"], 1_999);
+		fast.provider =
+			fast.provider.map(|provider| Provider { bond: 9 * provider.bond, ..provider });
+		fast.is_undoubted = false;
+		let report = show(&fast, &rules());
+		assert!(report.text.contains("no drawn machine has confirmed it"), "{}", report.text);
 	}
 
 	#[test]

@@ -29,7 +29,7 @@ pub const AUDIT_OPENINGS: u32 = 128;
 /// Machines that are drawn to check an archive.
 pub const AUDITORS: u32 = 3;
 /// Blocks in which an archive can be confirmed or refuted, from the block in which the proof was accepted on.
-pub const AUDIT_BLOCKS: u32 = 400;
+pub const AUDIT_BLOCKS: u32 = 200;
 /// Audits that a machine has in hand at most. An older one gives way to a newer.
 pub const DUTIES_MAX: u32 = 16;
 /// Most bytes of an archive.
@@ -100,6 +100,11 @@ pub struct Fault {
 }
 
 impl Audit {
+	/// Whether somebody may still show something, and nobody confirmed it.
+	pub fn is_pending_at(&self, now: BlockNumber) -> bool {
+		self.drawn > 0 && self.confirmed == 0 && now <= self.closes_at
+	}
+
 	/// Whether entry `index` is what the archive holds at that place.
 	pub fn holds_entry<H: Hasher>(&self, index: u32, entry: &Entry, path: &MerklePath) -> bool {
 		let hash = H::hash(&entry.encode());

@@ -2,6 +2,7 @@
 
 use crate::{
 	beacon::SeedStream,
+	verification::Slot,
 	worker::{Candidate, Capability, Capacity, PROOF_TIERS},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId,
 };
@@ -18,6 +19,9 @@ pub trait Beacon {
 pub trait Capabilities {
 	/// What `worker` proved last, valid or not.
 	fn capability(worker: WorkerId) -> Option<Capability>;
+	/// Whether nobody has reason to doubt what the machine proved last: a machine that was drawn to check it confirmed it, or
+	/// none could be drawn.
+	fn is_undoubted(worker: WorkerId, slot: Slot) -> bool;
 	/// Lets what the machine proved lapse soon: it claims more than it did when it proved that.
 	fn hardware_changed(worker: WorkerId);
 	/// Forgets a machine that was removed.
@@ -33,10 +37,10 @@ pub trait Bonds<AccountId> {
 
 /// Who keeps the standing of machines.
 pub trait Standings {
-	/// The machine proved something; `may_rise` where nobody had reason to doubt what it proved before.
-	fn proved(worker: WorkerId, may_rise: bool);
-	/// The machine lost a challenge.
-	fn failed(worker: WorkerId);
+	/// The machine proved one slot; `is_undoubted` where nobody had reason to doubt what it proved of it before.
+	fn proved(worker: WorkerId, slot: Slot, is_undoubted: bool);
+	/// The machine lost a challenge of one slot.
+	fn failed(worker: WorkerId, slot: Slot);
 }
 
 /// The machines that are on line, in dense lists by tier of throughput.
@@ -45,6 +49,10 @@ pub trait Roster {
 	fn lengths() -> [u32; PROOF_TIERS + 1];
 	/// The machine at one position of a tier's list.
 	fn online_at(tier: u8, position: u32) -> Option<WorkerId>;
+	/// Whether the machine is on line.
+	fn is_online(worker: WorkerId) -> bool;
+	/// The number that the next machine gets.
+	fn next_number() -> WorkerId;
 	/// Whether the machine takes tasks and has none.
 	fn is_idle(worker: WorkerId) -> bool;
 }

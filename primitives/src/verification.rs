@@ -359,7 +359,9 @@ mod tests {
 				(Stage::Failed, lost),
 			] {
 				let challenge = challenge(slot, stage);
-				assert!(!challenge.is_over_at(99 + interval) && challenge.is_over_at(100 + interval));
+				assert!(
+					!challenge.is_over_at(99 + interval) && challenge.is_over_at(100 + interval)
+				);
 				// By then every deadline of the old one is over.
 				assert!(!challenge.is_running_at(100 + interval));
 			}

@@ -14,7 +14,7 @@ pub use availability::{
 };
 pub use capacity::{Capacity, Ledger, LedgerError};
 pub use class::{
-	Class, ClassReport, Rank, Standing, Thresholds, TierLimit, AVAILABILITY_TIERS,
+	Class, ClassReport, Prospects, Rank, Standing, Thresholds, TierLimit, AVAILABILITY_TIERS,
 	PROMOTION_BLOCKS, PROOF_TIERS,
 };
 pub use offer::{minute_of_day, EnergySource, Hours, Offer, Region, Site, DAY_MINUTES};

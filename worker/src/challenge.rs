@@ -50,6 +50,10 @@ pub struct Sight {
 	pub is_idle: bool,
 	/// Whether the memory that the work takes is there.
 	pub has_room: bool,
+	/// Whether the other slot's work occupies the processors.
+	pub is_other_computing: bool,
+	/// Whether others still check what was proved last, so that nothing new can be asked for.
+	pub is_audited: bool,
 }
 
 /// What this process has of the work.
@@ -143,7 +147,9 @@ fn compute(sight: &Sight, challenge: &Challenge, local: &Local) -> Step {
 		Local::Done { seed: own, committed: Some(committed) } if *own == seed => {
 			Step::Commit(*committed)
 		}
-		Local::Done { seed: own, .. } if *own == seed => Step::Discard("nothing was finished in time"),
+		Local::Done { seed: own, .. } if *own == seed => {
+			Step::Discard("nothing was finished in time")
+		}
 		Local::Computing(_) | Local::Done { .. } => {
 			Step::Discard("the block of its seed was reorganised")
 		}
@@ -160,7 +166,9 @@ fn begin(sight: &Sight, challenge: &Challenge, seed: Hash32) -> Step {
 		Slot::Processor => challenge.is_called || blocks_left > sight.slot.window_blocks() / 2,
 		Slot::Memory => true,
 	};
-	match is_worth_it && sight.has_room && blocks_left > 1 {
+	// A run is paid for its speed, so a fill waits; a run does not wait for a fill, whose window is long.
+	let may_begin = sight.slot == Slot::Processor || !sight.is_other_computing;
+	match is_worth_it && may_begin && sight.has_room && blocks_left > 1 {
 		true => Step::Compute { seed, deadline },
 		false => Step::Wait,
 	}
@@ -198,7 +206,7 @@ fn request_or_rest(sight: &Sight, local: &Local) -> Step {
 	}
 	let now = sight.best_number.saturating_add(1);
 	let may_ask = sight.challenge.is_none_or(|challenge| challenge.is_over_at(now));
-	match sight.is_idle && sight.has_room && may_ask && needs_proof(sight) {
+	match sight.is_idle && sight.has_room && !sight.is_audited && may_ask && needs_proof(sight) {
 		true => Step::Request,
 		false => Step::Wait,
 	}

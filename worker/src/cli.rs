@@ -180,7 +180,10 @@ async fn dispatch(command: Command, config: Config, machine: &Machine) -> anyhow
 			let threads = threads.unwrap_or(config.capacity.vcpus);
 			let memory_mib = fillable_mib(config.capacity.memory_mib);
 			let trial = tokio::task::spawn_blocking(move || try_fill(threads, memory_mib)).await?;
-			print(output, &trial.context("memory_mib: at least 16 MiB must be free to be filled")?)?;
+			print(
+				output,
+				&trial.context("memory_mib: at least 16 MiB must be free to be filled")?,
+			)?;
 		}
 		Command::Benchmark { seconds, threads, rows, output, .. } => {
 			let threads = threads.unwrap_or(config.capacity.vcpus);

@@ -170,7 +170,8 @@ impl Daemon {
 		}
 		for slot in Slot::ALL {
 			let proof = |view: &ChainView| view.capability.and_then(|proved| proved.proof(slot));
-			let is_new = |new: &Proof| proof(before).is_none_or(|old| old.proved_at != new.proved_at);
+			let is_new =
+				|new: &Proof| proof(before).is_none_or(|old| old.proved_at != new.proved_at);
 			if let Some(Proof { amount, valid_until, .. }) = proof(view).filter(is_new) {
 				Metrics::count(&self.metrics.challenges_passed);
 				match slot {

@@ -65,7 +65,12 @@ pub async fn rotate_key(config: &Config) -> anyhow::Result<u32> {
 	let epoch = worker.key_epoch.checked_add(1).context("the last epoch is reached")?;
 	let call = calls::update_endpoint(&keys.encryption_key(epoch), &worker.address);
 	let included = chain.submit(&call, &account, View::Finalized).await?;
-	tracing::info!(worker = id, block = included.block.number, epoch, "the encryption key is changed");
+	tracing::info!(
+		worker = id,
+		block = included.block.number,
+		epoch,
+		"the encryption key is changed"
+	);
 	Ok(epoch)
 }
 

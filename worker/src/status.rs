@@ -8,7 +8,9 @@ use aidragon_client::{
 };
 use aidragon_primitives::{
 	verification::Slot,
-	worker::{Capability, Capacity, Class, ClassReport, Provider, Thresholds, WorkerStatus},
+	worker::{
+		Capability, Capacity, Class, ClassReport, Prospects, Provider, Thresholds, WorkerStatus,
+	},
 	Balance, BlockNumber, WorkerId,
 };
 use serde::Serialize;
@@ -45,6 +47,8 @@ pub struct Record {
 	pub capability: Option<Capability>,
 	/// Its provider.
 	pub provider: Option<Provider>,
+	/// Whether nobody has reason to doubt its proof of throughput.
+	pub is_undoubted: bool,
 	/// The least that each tier of a class takes.
 	pub thresholds: Thresholds,
 	/// The bond that the chain asks for each machine.
@@ -64,6 +68,7 @@ impl Record {
 			capability: state.capability(id).await?,
 			provider: state.provider(&worker.provider).await?,
 			worker,
+			is_undoubted: state.is_undoubted(id, Slot::Processor).await?,
 			thresholds: state.thresholds().await?,
 			bond_per_worker: chain.constant_u128("NodeRegistry", "BondPerWorker")?,
 		}))
@@ -214,10 +219,8 @@ fn missing_online(record: &Record) -> Vec<String> {
 		missing.push("the chain's call was not answered: start `aidragon-worker run`".into());
 	}
 	let bond = record.provider.as_ref().map_or(0, |provider| provider.bond);
-	let needed = record
-		.provider
-		.as_ref()
-		.map_or(0, |provider| provider.bond_needed(record.bond_per_worker));
+	let needed =
+		record.provider.as_ref().map_or(0, |provider| provider.bond_needed(record.bond_per_worker));
 	if bond < needed {
 		let (bond, needed) = (format_drgn(bond), format_drgn(needed));
 		missing.push(format!("the provider's bond is {bond} of {needed} DRGN: increase it"));
@@ -230,12 +233,13 @@ impl Machine {
 		let worker = &record.worker;
 		let sold = proved(record);
 		let capability = record.capability.unwrap_or_default();
-		let may_rise = record
+		let is_covered = record
 			.provider
 			.as_ref()
 			.is_some_and(|provider| provider.covers_promotion(record.bond_per_worker));
+		let prospects = Prospects { is_covered, is_undoubted: record.is_undoubted };
 		let report =
-			ClassReport::of(worker, &capability, &record.thresholds, may_rise, record.block);
+			ClassReport::of(worker, &capability, &record.thresholds, prospects, record.block);
 		let until = |slot| {
 			let proof = capability.proof(slot).filter(|proof| proof.is_valid_at(record.block));
 			proof.map(|proof| proof.valid_until)
@@ -305,10 +309,17 @@ impl fmt::Display for Status {
 		writeln!(formatter, "no higher  {}", machine.class_limit)?;
 		if let Some(until) = machine.throughput_until {
 			let (mops, counted) = (machine.throughput_mops, machine.counted_mops);
-			writeln!(formatter, "proved     {mops} Mop/s until block {until}, {counted} of them count")?;
+			writeln!(
+				formatter,
+				"proved     {mops} Mop/s until block {until}, {counted} of them count"
+			)?;
 		}
 		if let Some(until) = machine.memory_until {
-			writeln!(formatter, "proved     {} MiB until block {until}", machine.proved_memory_mib)?;
+			writeln!(
+				formatter,
+				"proved     {} MiB until block {until}",
+				machine.proved_memory_mib
+			)?;
 		}
 		let (answered, unanswered) = (machine.answered, machine.unanswered);
 		let percent = f64::from(machine.availability_ppm) / 10_000.0;
@@ -356,6 +367,7 @@ mod tests {
 			worker,
 			capability: proved(500, 1_250),
 			provider: Some(provider),
+			is_undoubted: true,
 			thresholds: Thresholds::default(),
 			bond_per_worker: 100,
 		}
@@ -386,7 +398,8 @@ mod tests {
 
 	#[test]
 	fn a_proof_that_is_missing_old_or_small_does_not_verify() {
-		let no_memory = proved(500, 500).map(|capability| Capability { memory: None, ..capability });
+		let no_memory =
+			proved(500, 500).map(|capability| Capability { memory: None, ..capability });
 		for capability in [None, proved(500, 99), proved(100, 500), no_memory] {
 			assert_eq!(rung(&Record { capability, ..record() }), Rung::Registered);
 		}
@@ -410,7 +423,7 @@ mod tests {
 		assert!(text.contains("worker     4 (active)"));
 		assert!(text.contains("500 Mop/s until block 1250"), "{text}");
 		assert!(text.contains("1024 MiB until block 1250"), "{text}");
-		assert!(text.contains("no higher  more is proved, and the provider's bond"), "{text}");
+		assert!(text.contains("no higher  more is proved: the tier rises by one"), "{text}");
 		let json = serde_json::to_value(status(Some("5Hot".into()), Some(&record()))).unwrap();
 		assert_eq!(json["rung"], "earning");
 		assert_eq!(json["machine"]["accepted"], 3);

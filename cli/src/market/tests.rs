@@ -17,7 +17,10 @@ fn the_ladder_has_every_rung() {
 	silent.worker.availability.go_offline(999);
 	assert_eq!((rung(&silent), obstacle(&silent)), (Rung::Verified, Some(Obstacle::NotLive)));
 	let unproved = Machine { capability: None, ..machine(0) };
-	assert_eq!((rung(&unproved), obstacle(&unproved)), (Rung::Registered, Some(Obstacle::NotProved)));
+	assert_eq!(
+		(rung(&unproved), obstacle(&unproved)),
+		(Rung::Registered, Some(Obstacle::NotProved))
+	);
 	let unbonded = Machine { provider: None, ..machine(0) };
 	assert_eq!(obstacle(&unbonded), Some(Obstacle::NotBonded));
 	for (status, expected, why) in [

@@ -147,5 +147,6 @@ pub(crate) fn machine(id: WorkerId) -> Machine {
 		capability: Some(capability),
 		provider: Some(provider),
 		is_energy_attested: false,
+		is_undoubted: true,
 	}
 }

@@ -39,8 +39,7 @@ pub(super) const AUDITS: Entry = entry("ResourceVerification", "Audits", &[Twox6
 pub(super) const DUTIES: Entry = entry("ResourceVerification", "Duties", &[Twox64Concat]);
 pub(super) const BEACONS: Entry = entry("ResourceVerification", "Beacons", &[Twox64Concat]);
 pub(super) const LATEST_BEACON: Entry = entry("ResourceVerification", "LatestBeacon", &[]);
-pub(super) const SUPPLY_POSITION: Entry =
-	entry("TaskMatching", "SupplyPosition", &[Twox64Concat]);
+pub(super) const SUPPLY_POSITION: Entry = entry("TaskMatching", "SupplyPosition", &[Twox64Concat]);
 pub(super) const TASKS: Entry = entry("TaskMatching", "Tasks", &[Twox64Concat]);
 pub(super) const ASSIGNMENTS: Entry =
 	entry("TaskMatching", "Assignments", &[Twox64Concat, Twox64Concat]);

@@ -137,6 +137,13 @@ impl Snapshot {
 		self.value(&layout::AUDITS, &[&(worker, slot).encode()]).await
 	}
 
+	/// Whether nobody has reason to doubt what a slot of a machine proved last: an auditor confirmed it, or none could be
+	/// drawn.
+	pub async fn is_undoubted(&self, worker: WorkerId, slot: Slot) -> Result<bool, ChainError> {
+		let audit = self.audit(worker, slot).await?;
+		Ok(audit.is_none_or(|audit| audit.drawn == 0 || audit.confirmed > 0))
+	}
+
 	/// What a machine was drawn to check and has not said anything about.
 	pub async fn duties(&self, auditor: WorkerId) -> Result<Vec<(WorkerId, Slot)>, ChainError> {
 		Ok(self.value(&layout::DUTIES, &[&auditor.encode()]).await?.unwrap_or_default())

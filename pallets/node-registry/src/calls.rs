@@ -8,21 +8,26 @@ use aidragon_primitives::{
 	BlockNumber, WorkerId,
 };
 use alloc::vec::Vec;
-use frame_support::{pallet_prelude::Weight, BoundedVec};
+use frame_support::{pallet_prelude::Weight, traits::Get, BoundedVec};
 
 impl<T: Config> Pallet<T> {
 	/// Closes the calls whose time is over, and makes new ones.
 	pub(crate) fn run_calls() -> Weight {
 		let now = Self::now();
-		let missed = now.checked_sub(CALL_ANSWER_BLOCKS + 1).map_or(0, Self::close_calls);
+		let made_at = now.checked_sub(CALL_ANSWER_BLOCKS + 1);
+		let (made, missed) = made_at.map_or((0, 0), Self::close_calls);
 		let called = Self::make_calls(now);
-		T::WeightInfo::close_calls(missed).saturating_add(T::WeightInfo::make_calls(called))
+		T::WeightInfo::close_calls(missed)
+			// Whoever answered is looked at, and no more.
+			.saturating_add(T::DbWeight::get().reads(made.saturating_sub(missed).into()))
+			.saturating_add(T::WeightInfo::make_calls(called))
 	}
 
-	/// Notes who did not answer the calls of block `made_at`.
-	pub(crate) fn close_calls(made_at: BlockNumber) -> u32 {
-		let mut open = 0u32;
+	/// Notes who did not answer the calls of block `made_at`, and gives how many were made and how many missed.
+	pub(crate) fn close_calls(made_at: BlockNumber) -> (u32, u32) {
+		let (mut made, mut open) = (0u32, 0u32);
 		for worker in Calls::<T>::take(made_at) {
+			made = made.saturating_add(1);
 			// Whoever answered is called no more.
 			if CalledAt::<T>::get(worker) == Some(made_at) {
 				open = open.saturating_add(1);
@@ -31,7 +36,7 @@ impl<T: Config> Pallet<T> {
 				Self::deposit_event(Event::CallMissed { worker, called_at: made_at });
 			}
 		}
-		open
+		(made, open)
 	}
 
 	/// Draws machines that are on line by the newest beacon, which nobody knew a block ago.

@@ -5,6 +5,7 @@ use aidragon_primitives::{
 	attestation::hot_key_consent,
 	beacon::{call_seed, SeedStream},
 	interface::{self, Capabilities, Reservation, SupplyListener},
+	verification::Slot,
 	worker::{
 		calls_in_block, Capability, Capacity, Offer, Proof, Registration, SocketText,
 		TransportAddress,
@@ -77,6 +78,8 @@ parameter_types! {
 	pub static LatestBeacon: Option<(BlockNumber, Hash32)> = None;
 	/// The machines whose proofs were to lapse, in that order.
 	pub static Lapsed: Vec<WorkerId> = Vec::new();
+	/// The machines whose proofs nobody confirmed.
+	pub static Doubted: Vec<WorkerId> = Vec::new();
 	/// The machines that could be given work and are not in the supply.
 	pub static Overlooked: Vec<WorkerId> = Vec::new();
 	/// The machines that the supply was told about, in that order.
@@ -104,6 +107,10 @@ pub struct ProvedTable;
 impl Capabilities for ProvedTable {
 	fn capability(worker: WorkerId) -> Option<Capability> {
 		Proved::get().get(&worker).copied()
+	}
+
+	fn is_undoubted(worker: WorkerId, _: Slot) -> bool {
+		!Doubted::get().contains(&worker)
 	}
 
 	fn hardware_changed(worker: WorkerId) {
@@ -171,6 +178,7 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	Heard::set(Vec::new());
 	Lapsed::set(Vec::new());
 	Overlooked::set(Vec::new());
+	Doubted::set(Vec::new());
 	LatestBeacon::set(None);
 	let balances = vec![(PROVIDER, ENDOWMENT), (OTHER, ENDOWMENT), (POOR, BOND / 2)];
 	let mut storage = frame_system::GenesisConfig::<Test>::default()
@@ -287,7 +295,9 @@ pub(crate) fn prove(worker: WorkerId, throughput_mops: u32) {
 	let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until: 1_000 });
 	let capability = Capability { processor: proof(throughput_mops), memory: proof(1 << 20) };
 	Proved::mutate(|table| table.insert(worker, capability));
-	<NodeRegistry as interface::Standings>::proved(worker, true);
+	for slot in Slot::ALL {
+		<NodeRegistry as interface::Standings>::proved(worker, slot, true);
+	}
 }
 
 /// What a task without a price takes of a machine.

@@ -3,7 +3,9 @@
 //! A machine is added at the end of its tier's list and removed by moving the last one into its place, so every change
 //! costs the same whatever the number of machines.
 
-use crate::{CalledAt, Config, Event, Online, OnlineLengths, OnlinePosition, Pallet, Workers};
+use crate::{
+	CalledAt, Config, Event, NextWorkerId, Online, OnlineLengths, OnlinePosition, Pallet, Workers,
+};
 use aidragon_primitives::{
 	interface::{self, SupplyListener},
 	worker::{Worker, WorkerStatus},
@@ -73,6 +75,14 @@ impl<T: Config> interface::Roster for Pallet<T> {
 
 	fn online_at(tier: u8, position: u32) -> Option<WorkerId> {
 		Online::<T>::get((tier, position))
+	}
+
+	fn is_online(worker: WorkerId) -> bool {
+		OnlinePosition::<T>::contains_key(worker)
+	}
+
+	fn next_number() -> WorkerId {
+		NextWorkerId::<T>::get()
 	}
 
 	fn is_idle(worker: WorkerId) -> bool {

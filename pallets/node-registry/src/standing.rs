@@ -3,7 +3,8 @@
 use crate::{ClassThresholds, Config, Event, Pallet, Providers, Workers};
 use aidragon_primitives::{
 	interface::{Capabilities, Standings, SupplyListener},
-	worker::{ClassReport, Standing},
+	verification::Slot,
+	worker::{ClassReport, Prospects, Standing},
 	WorkerId,
 };
 use frame_support::traits::Get;
@@ -40,23 +41,23 @@ impl<T: Config> Pallet<T> {
 		let thresholds = ClassThresholds::<T>::get();
 		let is_covered = Providers::<T>::get(&worker.provider)
 			.is_some_and(|provider| provider.covers_promotion(T::BondPerWorker::get()));
-		// The first tier takes no more bond than none.
-		let may_rise = is_covered || worker.standing.throughput.tier == 0;
-		Some(ClassReport::of(&worker, &capability, &thresholds, may_rise, now))
+		let is_undoubted = T::Capabilities::is_undoubted(id, Slot::Processor);
+		let prospects = Prospects { is_covered, is_undoubted };
+		Some(ClassReport::of(&worker, &capability, &thresholds, prospects, now))
 	}
 }
 
 impl<T: Config> Standings for Pallet<T> {
-	fn proved(id: WorkerId, may_rise: bool) {
+	fn proved(id: WorkerId, slot: Slot, is_undoubted: bool) {
 		let capability = T::Capabilities::capability(id).unwrap_or_default();
 		let thresholds = ClassThresholds::<T>::get();
 		Self::change_standing(id, |standing, is_covered| {
-			let may_rise = may_rise && is_covered;
-			standing.after_proof(&thresholds, &capability, Self::now(), may_rise)
+			let prospects = Prospects { is_covered, is_undoubted };
+			standing.after_proof(slot, &thresholds, &capability, Self::now(), prospects)
 		});
 	}
 
-	fn failed(id: WorkerId) {
-		Self::change_standing(id, |standing, _| standing.after_failure(Self::now()));
+	fn failed(id: WorkerId, slot: Slot) {
+		Self::change_standing(id, |standing, _| standing.after_failure(slot, Self::now()));
 	}
 }

@@ -19,6 +19,18 @@ pub trait WeightInfo {
 	fn register_worker() -> Weight;
 	/// Weight of `update_offer`.
 	fn update_offer() -> Weight;
+	/// Weight of `declare_site`.
+	fn declare_site() -> Weight;
+	/// Weight of `attest_energy`.
+	fn attest_energy() -> Weight;
+	/// Weight of `set_attestor`.
+	fn set_attestor() -> Weight;
+	/// Weight of `set_thresholds`.
+	fn set_thresholds() -> Weight;
+	/// Weight of `close_calls`.
+	fn close_calls(n: u32) -> Weight;
+	/// Weight of `make_calls`.
+	fn make_calls(n: u32) -> Weight;
 	/// Weight of `update_endpoint`.
 	fn update_endpoint() -> Weight;
 	/// Weight of `update_capacity`.
@@ -27,6 +39,8 @@ pub trait WeightInfo {
 	fn heartbeat() -> Weight;
 	/// Weight of `drain`.
 	fn drain() -> Weight;
+	/// Weight of `pause`.
+	fn pause() -> Weight;
 	/// Weight of `resume`.
 	fn resume() -> Weight;
 	/// Weight of `retire_worker`.
@@ -37,20 +51,6 @@ pub trait WeightInfo {
 	fn exit_provider() -> Weight;
 	/// Weight of `withdraw_bond`.
 	fn withdraw_bond() -> Weight;
-	/// Weight of `declare_site`.
-	fn declare_site() -> Weight;
-	/// Weight of `attest_energy`.
-	fn attest_energy() -> Weight;
-	/// Weight of `pause`.
-	fn pause() -> Weight;
-	/// Weight of `set_attestor`.
-	fn set_attestor() -> Weight;
-	/// Weight of `set_thresholds`.
-	fn set_thresholds() -> Weight;
-	/// Weight of `close_calls`.
-	fn close_calls(n: u32) -> Weight;
-	/// Weight of `make_calls`.
-	fn make_calls(n: u32) -> Weight;
 }
 
 /// The weights under the database costs of a runtime.
@@ -58,27 +58,27 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn register_provider() -> Weight {
-		// Measured 97 bytes; at least 110_654 ns.
-		Weight::from_parts(146_036_000, 3586)
+		// Measured 97 bytes; at least 108_851 ns.
+		Weight::from_parts(115_791_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn increase_bond() -> Weight {
-		// Measured 230 bytes; at least 115_982 ns.
-		Weight::from_parts(169_581_000, 3586)
+		// Measured 252 bytes; at least 113_598 ns.
+		Weight::from_parts(123_623_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:1)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
@@ -88,51 +88,147 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `System::Account` (r:1 w:1)
 	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:0 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::EncryptionKeys` (r:0 w:1)
+	// Proof: `NodeRegistry::EncryptionKeys` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
 	fn register_worker() -> Weight {
-		// Measured 191 bytes; at least 126_367 ns.
-		Weight::from_parts(225_634_000, 3593)
+		// Measured 213 bytes; at least 124_915 ns.
+		Weight::from_parts(160_367_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(5))
-			.saturating_add(T::DbWeight::get().writes(5))
+			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
 	fn update_offer() -> Weight {
-		// Measured 605 bytes; at least 32_348 ns.
-		Weight::from_parts(43_214_000, 3942)
+		// Measured 681 bytes; at least 37_806 ns.
+		Weight::from_parts(62_583_000, 4023)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	fn declare_site() -> Weight {
+		// Measured 681 bytes; at least 38_647 ns.
+		Weight::from_parts(58_867_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	// Storage: `NodeRegistry::Attestors` (r:1 w:0)
+	// Proof: `NodeRegistry::Attestors` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	fn attest_energy() -> Weight {
+		// Measured 751 bytes; at least 46_108 ns.
+		Weight::from_parts(59_468_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	// Storage: `NodeRegistry::Attestors` (r:1 w:1)
+	// Proof: `NodeRegistry::Attestors` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
+	fn set_attestor() -> Weight {
+		// Measured 42 bytes; at least 20_640 ns.
+		Weight::from_parts(39_799_000, 3513)
+			.saturating_add(T::DbWeight::get().reads(1))
+			.saturating_add(T::DbWeight::get().writes(1))
+	}
+	// Storage: `NodeRegistry::ClassThresholds` (r:0 w:1)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
+	fn set_thresholds() -> Weight {
+		// Measured 0 bytes; at least 11_987 ns.
+		Weight::from_parts(23_796_000, 0).saturating_add(T::DbWeight::get().writes(1))
+	}
+	// Storage: `NodeRegistry::Calls` (r:1 w:1)
+	// Proof: `NodeRegistry::Calls` (`max_values`: None, `max_size`: Some(141), added: 2616, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::CalledAt` (r:32 w:32)
+	// Proof: `NodeRegistry::CalledAt` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:32 w:32)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:16 w:32)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:16 w:32)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:16 w:32)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplySlots` (r:16 w:32)
+	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	fn close_calls(n: u32) -> Weight {
+		// Measured 436 bytes; at least 12_418 ns.
+		Weight::from_parts(25_820_169, 3606)
+			.saturating_add(Weight::from_parts(116_778_703, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(4))
+			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 3033).saturating_mul(n.into()))
+	}
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:0)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::LatestBeacon` (r:1 w:0)
+	// Proof: `ResourceVerification::LatestBeacon` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:32 w:0)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::CalledAt` (r:32 w:32)
+	// Proof: `NodeRegistry::CalledAt` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Calls` (r:0 w:1)
+	// Proof: `NodeRegistry::Calls` (`max_values`: None, `max_size`: Some(141), added: 2616, mode: `MaxEncodedLen`)
+	fn make_calls(n: u32) -> Weight {
+		// Measured 88 bytes; at least 13_761 ns.
+		Weight::from_parts(27_186_226, 1521)
+			.saturating_add(Weight::from_parts(21_594_298, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes(1))
+			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 2492).saturating_mul(n.into()))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Providers` (r:1 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:0 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:0 w:1)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::EncryptionKeys` (r:0 w:1)
+	// Proof: `NodeRegistry::EncryptionKeys` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn update_endpoint() -> Weight {
-		// Measured 821 bytes; at least 99_187 ns.
-		Weight::from_parts(112_587_000, 3942)
-			.saturating_add(T::DbWeight::get().reads(7))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// Measured 934 bytes; at least 120_829 ns.
+		Weight::from_parts(141_930_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Providers` (r:1 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:2)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
@@ -142,35 +238,45 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn update_capacity() -> Weight {
-		// Measured 1153 bytes; at least 126_868 ns.
-		Weight::from_parts(140_348_000, 5966)
-			.saturating_add(T::DbWeight::get().reads(9))
+		// Measured 1370 bytes; at least 150_893 ns.
+		Weight::from_parts(168_890_000, 5966)
+			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::CalledAt` (r:1 w:1)
+	// Proof: `NodeRegistry::CalledAt` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Providers` (r:1 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:0 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:0 w:1)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn heartbeat() -> Weight {
-		// Measured 821 bytes; at least 89_092 ns.
-		Weight::from_parts(99_938_000, 3942)
-			.saturating_add(T::DbWeight::get().reads(7))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// Measured 970 bytes; at least 122_121 ns.
+		Weight::from_parts(198_754_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:2)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
@@ -178,33 +284,71 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:1 w:2)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn drain() -> Weight {
-		// Measured 836 bytes; at least 83_163 ns.
-		Weight::from_parts(98_536_000, 3942)
+		// Measured 978 bytes; at least 93_268 ns.
+		Weight::from_parts(107_479_000, 4023)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::CalledAt` (r:1 w:1)
+	// Proof: `NodeRegistry::CalledAt` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:2)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:1 w:2)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:1 w:2)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplySlots` (r:1 w:2)
+	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	fn pause() -> Weight {
+		// Measured 1107 bytes; at least 132_275 ns.
+		Weight::from_parts(150_733_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(12))
+	}
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Providers` (r:1 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:0 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:0 w:1)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplySlots` (r:0 w:1)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn resume() -> Weight {
-		// Measured 759 bytes; at least 80_059 ns.
-		Weight::from_parts(89_202_000, 3942)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// Measured 898 bytes; at least 108_380 ns.
+		Weight::from_parts(122_892_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::CalledAt` (r:1 w:1)
+	// Proof: `NodeRegistry::CalledAt` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:2)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:1 w:2)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:2)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
@@ -212,188 +356,161 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:1 w:2)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	fn retire_worker() -> Weight {
-		// Measured 836 bytes; at least 80_419 ns.
-		Weight::from_parts(99_787_000, 3942)
-			.saturating_add(T::DbWeight::get().reads(4))
-			.saturating_add(T::DbWeight::get().writes(6))
+		// Measured 1107 bytes; at least 135_851 ns.
+		Weight::from_parts(151_685_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(8))
+			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:0)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Audits` (r:2 w:0)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::EncryptionKeys` (r:0 w:1)
+	// Proof: `NodeRegistry::EncryptionKeys` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:0 w:1)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:0 w:1)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `ResourceVerification::Challenges` (r:0 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:0 w:2)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Duties` (r:0 w:1)
+	// Proof: `ResourceVerification::Duties` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	fn remove_worker() -> Weight {
-		// Measured 886 bytes; at least 80_499 ns.
-		Weight::from_parts(95_932_000, 3942)
-			.saturating_add(T::DbWeight::get().reads(3))
-			.saturating_add(T::DbWeight::get().writes(5))
+		// Measured 1204 bytes; at least 115_010 ns.
+		Weight::from_parts(128_370_000, 6364)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	fn exit_provider() -> Weight {
-		// Measured 137 bytes; at least 26_209 ns.
-		Weight::from_parts(33_399_000, 3538)
+		// Measured 159 bytes; at least 26_279 ns.
+		Weight::from_parts(28_282_000, 3558)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	fn withdraw_bond() -> Weight {
-		// Measured 234 bytes; at least 98_295 ns.
-		Weight::from_parts(105_046_000, 3586)
+		// Measured 256 bytes; at least 96_714 ns.
+		Weight::from_parts(100_759_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
-	}
-	fn declare_site() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
-	}
-	fn attest_energy() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
-	}
-	fn pause() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
-	}
-	fn set_attestor() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
-	}
-	fn set_thresholds() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(6))
-	}
-	fn close_calls(n: u32) -> Weight {
-		Weight::from_parts(40_000_000, 5000)
-			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(2 + 10 * u64::from(n)))
-			.saturating_add(T::DbWeight::get().writes(2 + 10 * u64::from(n)))
-	}
-	fn make_calls(n: u32) -> Weight {
-		Weight::from_parts(40_000_000, 5000)
-			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(2 + 10 * u64::from(n)))
-			.saturating_add(T::DbWeight::get().writes(2 + 10 * u64::from(n)))
 	}
 }
 
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn register_provider() -> Weight {
-		Weight::from_parts(146_036_000, 3586)
+		Weight::from_parts(115_791_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn increase_bond() -> Weight {
-		Weight::from_parts(169_581_000, 3586)
+		Weight::from_parts(123_623_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn register_worker() -> Weight {
-		Weight::from_parts(225_634_000, 3593)
+		Weight::from_parts(160_367_000, 3593)
 			.saturating_add(ParityDbWeight::get().reads(5))
-			.saturating_add(ParityDbWeight::get().writes(5))
+			.saturating_add(ParityDbWeight::get().writes(6))
 	}
 	fn update_offer() -> Weight {
-		Weight::from_parts(43_214_000, 3942)
+		Weight::from_parts(62_583_000, 4023)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
-	fn update_endpoint() -> Weight {
-		Weight::from_parts(112_587_000, 3942)
-			.saturating_add(ParityDbWeight::get().reads(7))
-			.saturating_add(ParityDbWeight::get().writes(5))
+	fn declare_site() -> Weight {
+		Weight::from_parts(58_867_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(1))
+			.saturating_add(ParityDbWeight::get().writes(1))
 	}
-	fn update_capacity() -> Weight {
-		Weight::from_parts(140_348_000, 5966)
+	fn attest_energy() -> Weight {
+		Weight::from_parts(59_468_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(2))
+			.saturating_add(ParityDbWeight::get().writes(1))
+	}
+	fn set_attestor() -> Weight {
+		Weight::from_parts(39_799_000, 3513)
+			.saturating_add(ParityDbWeight::get().reads(1))
+			.saturating_add(ParityDbWeight::get().writes(1))
+	}
+	fn set_thresholds() -> Weight {
+		Weight::from_parts(23_796_000, 0).saturating_add(ParityDbWeight::get().writes(1))
+	}
+	fn close_calls(n: u32) -> Weight {
+		Weight::from_parts(25_820_169, 3606)
+			.saturating_add(Weight::from_parts(116_778_703, 0).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(4))
+			.saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(n.into())))
+			.saturating_add(ParityDbWeight::get().writes(3))
+			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 3033).saturating_mul(n.into()))
+	}
+	fn make_calls(n: u32) -> Weight {
+		Weight::from_parts(27_186_226, 1521)
+			.saturating_add(Weight::from_parts(21_594_298, 0).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(2))
+			.saturating_add(ParityDbWeight::get().reads((2_u64).saturating_mul(n.into())))
+			.saturating_add(ParityDbWeight::get().writes(1))
+			.saturating_add(ParityDbWeight::get().writes((1_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 2492).saturating_mul(n.into()))
+	}
+	fn update_endpoint() -> Weight {
+		Weight::from_parts(141_930_000, 4023)
 			.saturating_add(ParityDbWeight::get().reads(9))
 			.saturating_add(ParityDbWeight::get().writes(9))
 	}
+	fn update_capacity() -> Weight {
+		Weight::from_parts(168_890_000, 5966)
+			.saturating_add(ParityDbWeight::get().reads(10))
+			.saturating_add(ParityDbWeight::get().writes(9))
+	}
 	fn heartbeat() -> Weight {
-		Weight::from_parts(99_938_000, 3942)
-			.saturating_add(ParityDbWeight::get().reads(7))
-			.saturating_add(ParityDbWeight::get().writes(5))
+		Weight::from_parts(198_754_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(10))
+			.saturating_add(ParityDbWeight::get().writes(9))
 	}
 	fn drain() -> Weight {
-		Weight::from_parts(98_536_000, 3942)
+		Weight::from_parts(107_479_000, 4023)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(6))
+	}
+	fn pause() -> Weight {
+		Weight::from_parts(150_733_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(8))
+			.saturating_add(ParityDbWeight::get().writes(12))
 	}
 	fn resume() -> Weight {
-		Weight::from_parts(89_202_000, 3942)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(5))
+		Weight::from_parts(122_892_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(8))
+			.saturating_add(ParityDbWeight::get().writes(8))
 	}
 	fn retire_worker() -> Weight {
-		Weight::from_parts(99_787_000, 3942)
-			.saturating_add(ParityDbWeight::get().reads(4))
-			.saturating_add(ParityDbWeight::get().writes(6))
+		Weight::from_parts(151_685_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(8))
+			.saturating_add(ParityDbWeight::get().writes(12))
 	}
 	fn remove_worker() -> Weight {
-		Weight::from_parts(95_932_000, 3942)
-			.saturating_add(ParityDbWeight::get().reads(3))
-			.saturating_add(ParityDbWeight::get().writes(5))
+		Weight::from_parts(128_370_000, 6364)
+			.saturating_add(ParityDbWeight::get().reads(5))
+			.saturating_add(ParityDbWeight::get().writes(8))
 	}
 	fn exit_provider() -> Weight {
-		Weight::from_parts(33_399_000, 3538)
+		Weight::from_parts(28_282_000, 3558)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn withdraw_bond() -> Weight {
-		Weight::from_parts(105_046_000, 3586)
+		Weight::from_parts(100_759_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
-	}
-	fn declare_site() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(6))
-	}
-	fn attest_energy() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(6))
-	}
-	fn pause() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(6))
-	}
-	fn set_attestor() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(6))
-	}
-	fn set_thresholds() -> Weight {
-		Weight::from_parts(90_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(6))
-	}
-	fn close_calls(n: u32) -> Weight {
-		Weight::from_parts(40_000_000, 5000)
-			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
-			.saturating_add(ParityDbWeight::get().reads(2 + 10 * u64::from(n)))
-			.saturating_add(ParityDbWeight::get().writes(2 + 10 * u64::from(n)))
-	}
-	fn make_calls(n: u32) -> Weight {
-		Weight::from_parts(40_000_000, 5000)
-			.saturating_add(Weight::from_parts(100_000_000, 3000).saturating_mul(n.into()))
-			.saturating_add(ParityDbWeight::get().reads(2 + 10 * u64::from(n)))
-			.saturating_add(ParityDbWeight::get().writes(2 + 10 * u64::from(n)))
 	}
 }

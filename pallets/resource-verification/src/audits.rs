@@ -17,8 +17,10 @@ use codec::Encode;
 use frame_support::{ensure, traits::Get, BoundedVec};
 use sp_runtime::DispatchResult;
 
-/// Machines that are looked at while auditors are drawn.
-const DRAWS_MAX: u32 = 12;
+/// Numbers that are drawn in search of auditors. Some are of machines that are off line or gone.
+const DRAWS_MAX: u32 = 32;
+/// Places on the roster that are drawn where no number was of use.
+const PLACES_MAX: u32 = 12;
 
 impl<T: Config> Pallet<T> {
 	pub(crate) fn check_archive(archive: &Archive) -> Result<(), Error<T>> {
@@ -28,7 +30,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Whether nobody had reason to doubt what was proved before: an auditor confirmed it, or there was none to be drawn.
-	pub(crate) fn is_undoubted(worker: WorkerId, slot: Slot) -> bool {
+	pub(crate) fn is_proof_undoubted(worker: WorkerId, slot: Slot) -> bool {
 		Audits::<T>::get((worker, slot)).is_none_or(|audit| audit.drawn == 0 || audit.confirmed > 0)
 	}
 
@@ -59,19 +61,42 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Machines that are on line, of providers that differ from the machine's and from each other's.
+	///
+	/// Numbers are drawn, not places on the roster: by coming and going a machine decides only about itself. Where so few
+	/// numbers are on line that none is found, places are better than nobody.
 	fn draw_auditors(worker: WorkerId, slot: Slot, beacon: Hash32) -> Vec<WorkerId> {
-		let lengths = T::Roster::lengths();
 		let purpose = (b"auditors", worker, slot).encode();
 		let mut stream = SeedStream::new(call_seed(beacon, &purpose));
+		// Rounded up, so that registering one more machine seldom changes what is drawn.
+		let bound = T::Roster::next_number().checked_next_power_of_two().unwrap_or(WorkerId::MAX);
+		let numbers: Vec<_> = (0..DRAWS_MAX)
+			.map(|_| stream.below(bound))
+			.filter(|drawn| T::Roster::is_online(*drawn))
+			.collect();
+		let auditors = Self::choose_auditors(worker, numbers);
+		if !auditors.is_empty() {
+			return auditors;
+		}
+		let lengths = T::Roster::lengths();
+		let places: Vec<_> = (0..PLACES_MAX)
+			.filter_map(|_| draw_online(&lengths, &mut stream))
+			.filter_map(|(tier, position)| T::Roster::online_at(tier, position))
+			.collect();
+		Self::choose_auditors(worker, places)
+	}
+
+	/// The first of these machines whose providers differ.
+	fn choose_auditors(worker: WorkerId, drawn: Vec<WorkerId>) -> Vec<WorkerId> {
 		let mut providers: Vec<_> = T::Directory::provider_of(worker).into_iter().collect();
 		let mut auditors = Vec::new();
-		for _ in 0..DRAWS_MAX {
-			let Some((tier, position)) = draw_online(&lengths, &mut stream) else { break };
-			let Some(drawn) = T::Roster::online_at(tier, position) else { continue };
-			let Some(provider) = T::Directory::provider_of(drawn) else { continue };
-			if !providers.contains(&provider) && auditors.len() < AUDITORS as usize {
+		for auditor in drawn {
+			if auditors.len() >= AUDITORS as usize {
+				break;
+			}
+			let Some(provider) = T::Directory::provider_of(auditor) else { continue };
+			if !providers.contains(&provider) {
 				providers.push(provider);
-				auditors.push(drawn);
+				auditors.push(auditor);
 			}
 		}
 		auditors
@@ -168,7 +193,7 @@ impl<T: Config> Pallet<T> {
 			return Ok(());
 		};
 		Self::end_audit(worker, slot);
-		Self::lose_proof(worker, slot);
+		Self::lose_proof(worker, slot, Self::now());
 		let slashed = match fault.is_false {
 			true => T::Bonds::slash(worker, T::FalseOpeningSlash::get(), Some(&reporter)),
 			false => 0,
@@ -177,15 +202,13 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// This slot of the machine counts as nothing any more.
-	pub(crate) fn lose_proof(worker: WorkerId, slot: Slot) {
-		let now: BlockNumber = Self::now();
+	/// This slot of the machine counts as nothing any more, and the wait for another challenge runs from `since`.
+	pub(crate) fn lose_proof(worker: WorkerId, slot: Slot, since: BlockNumber) {
 		Capabilities::<T>::mutate_extant(worker, |capability| *capability.proof_mut(slot) = None);
-		let older = Challenges::<T>::get((worker, slot));
-		let requested_at = older.map_or(now, |older| older.requested_at);
 		let stage = Stage::Failed;
-		let failed = Challenge { slot, requested_at, is_called: false, proof_until: 0, stage };
+		let failed =
+			Challenge { slot, requested_at: since, is_called: false, proof_until: 0, stage };
 		Challenges::<T>::insert((worker, slot), failed);
-		T::Standings::failed(worker);
+		T::Standings::failed(worker, slot);
 	}
 }

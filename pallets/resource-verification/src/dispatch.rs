@@ -1,8 +1,8 @@
 //! What the calls do.
 
-use crate::{Beacons, Capabilities, Challenges, Config, Duties, Error, Event, Pallet};
+use crate::{Audits, Beacons, Capabilities, Challenges, Config, Duties, Error, Event, Pallet};
 use aidragon_primitives::{
-	audit::Archive,
+	audit::{Archive, Audit, AUDIT_BLOCKS},
 	beacon::challenge_seed,
 	interface::{self, Bonds, Standings, WorkerDirectory},
 	merkle::Hasher,
@@ -17,8 +17,9 @@ use frame_system::{
 };
 use sp_runtime::{traits::Zero, DispatchResult};
 
-/// Blocks for which proofs still count after the machine claimed more than when it proved them: three minutes.
-const REPROVE_BLOCKS: BlockNumber = 60;
+/// Blocks for which proofs still count after the machine claimed more than when it proved them. An audit that is open may
+/// keep it from proving anything before.
+const REPROVE_BLOCKS: BlockNumber = AUDIT_BLOCKS + 40;
 
 /// Hashes are computed by the node, not by the runtime.
 pub(crate) struct Host;
@@ -63,6 +64,12 @@ impl<T: Config> Pallet<T> {
 		let may_ask =
 			Challenges::<T>::get((worker, slot)).is_none_or(|challenge| challenge.is_over_at(now));
 		ensure!(may_ask, Error::<T>::ChallengePending);
+		// Or a machine could end the search for what is wrong with its proof by a new one.
+		let is_searched = |audit: Audit| audit.is_pending_at(now);
+		ensure!(
+			!Audits::<T>::get((worker, slot)).is_some_and(is_searched),
+			Error::<T>::AuditPending
+		);
 		Ok(worker)
 	}
 
@@ -78,7 +85,7 @@ impl<T: Config> Pallet<T> {
 		let older = Challenges::<T>::get((worker, slot));
 		let is_lost = |old: &Challenge| old.stage != Stage::Failed && old.is_lost_at(now);
 		if older.as_ref().is_some_and(is_lost) {
-			T::Standings::failed(worker);
+			T::Standings::failed(worker, slot);
 		}
 		let proof = Capabilities::<T>::get(worker).and_then(|capability| capability.proof(slot));
 		let proof_until = proof.map_or(0, |proof| proof.valid_until);
@@ -183,13 +190,13 @@ impl<T: Config> Pallet<T> {
 		let passed = Challenge { stage: Stage::Passed, ..due.challenge };
 		Challenges::<T>::insert((worker, slot), passed);
 		Self::deposit_event(Event::ChallengePassed { worker, slot, proof });
-		T::Standings::proved(worker, Self::is_undoubted(worker, slot));
+		T::Standings::proved(worker, slot, Self::is_proof_undoubted(worker, slot));
 		Self::begin_audit(due, archive);
 	}
 
 	fn fail(due: &Due, refusal: Refusal) {
 		let (worker, slot) = (due.worker, due.challenge.slot);
-		Self::lose_proof(worker, slot);
+		Self::lose_proof(worker, slot, due.challenge.requested_at);
 		Self::end_audit(worker, slot);
 		// Only this one shows by itself that what was committed to was not computed.
 		let slashed = match refusal.is_false {
@@ -204,6 +211,10 @@ impl<T: Config> Pallet<T> {
 impl<T: Config> interface::Capabilities for Pallet<T> {
 	fn capability(worker: WorkerId) -> Option<Capability> {
 		Capabilities::<T>::get(worker)
+	}
+
+	fn is_undoubted(worker: WorkerId, slot: Slot) -> bool {
+		Self::is_proof_undoubted(worker, slot)
 	}
 
 	fn hardware_changed(worker: WorkerId) {

@@ -234,6 +234,9 @@ pub mod pallet {
 		NotAHotKey,
 		/// The machine is in a challenge, or asked for one too recently.
 		ChallengePending,
+		/// What the machine proved last is still being checked by others. Wait until one of them confirmed it, or the audit
+		/// is over.
+		AuditPending,
 		/// The machine asked for no challenge. Call `request_challenge` first.
 		NoChallenge,
 		/// The machine committed already. Send the openings.
@@ -264,7 +267,10 @@ pub mod pallet {
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
 			let called = Self::call_challenges(Self::extend_beacon());
-			T::WeightInfo::extend_beacon().saturating_add(T::WeightInfo::call_challenges(called))
+			T::WeightInfo::extend_beacon()
+				.saturating_add(T::WeightInfo::call_challenges(called))
+				// Who is on line, and who of them is drawn.
+				.saturating_add(T::DbWeight::get().reads(2))
 		}
 
 		fn integrity_test() {
@@ -289,7 +295,7 @@ pub mod pallet {
 		/// ## Dispatch Origin
 		/// Signed by a machine's hot key.
 		/// ## Errors
-		/// `NotAHotKey`, `ChallengePending`.
+		/// `NotAHotKey`, `ChallengePending`, `AuditPending`.
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::request_challenge())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>, slot: &Slot| -> bool {

@@ -64,6 +64,8 @@ pub(crate) const OTHER_HOT_KEY: u64 = 11;
 const MACHINES: WorkerId = 51;
 /// An account that signs for no machine.
 pub(crate) const STRANGER: u64 = 1;
+/// So many places on the roster that one of them is called in every block without a window of a class.
+pub(crate) const PLACES: usize = 2_400;
 /// Rounds of an honest run here: two, so that both the given and a committed state are opened.
 pub(crate) const ROUNDS: u32 = 2;
 /// Rows of the last state that a forger made up: a twentieth of its run.
@@ -81,9 +83,9 @@ pub(crate) enum Outcome {
 parameter_types! {
 	/// What the author of every block reveals.
 	pub static ParentVrf: Option<Hash32> = Some([5; 32]);
-	/// The machines that proved something, or failed, in that order.
-	pub(crate) static Heard: Vec<(WorkerId, Outcome)> = Vec::new();
-	/// Whether the last proof could raise a tier.
+	/// The slots of machines that proved something, or failed, in that order.
+	pub(crate) static Heard: Vec<(WorkerId, Slot, Outcome)> = Vec::new();
+	/// Whether the last proof could raise a tier: nobody had reason to doubt the one before.
 	pub static MayRise: bool = true;
 	/// The providers of machines that do not have one of their own.
 	pub static SharedProviders: BTreeMap<WorkerId, u64> = BTreeMap::new();
@@ -91,6 +93,8 @@ parameter_types! {
 	pub static Online: Vec<WorkerId> = Vec::new();
 	/// Those of them that have work.
 	pub static Busy: Vec<WorkerId> = Vec::new();
+	/// Numbers that were given to machines, where those are more than the ones up to the highest on line.
+	pub static Registered: WorkerId = 0;
 	/// Whose bond was slashed, by how much, and who showed the reason.
 	pub static Slashed: Vec<(WorkerId, Balance, Option<u64>)> = Vec::new();
 }
@@ -129,13 +133,13 @@ impl WorkerDirectory<u64> for HotKeys {
 pub struct Listener;
 
 impl Standings for Listener {
-	fn proved(worker: WorkerId, may_rise: bool) {
-		Heard::mutate(|heard| heard.push((worker, Outcome::Proved)));
-		MayRise::set(may_rise);
+	fn proved(worker: WorkerId, slot: Slot, is_undoubted: bool) {
+		Heard::mutate(|heard| heard.push((worker, slot, Outcome::Proved)));
+		MayRise::set(is_undoubted);
 	}
 
-	fn failed(worker: WorkerId) {
-		Heard::mutate(|heard| heard.push((worker, Outcome::Failed)));
+	fn failed(worker: WorkerId, slot: Slot) {
+		Heard::mutate(|heard| heard.push((worker, slot, Outcome::Failed)));
 	}
 }
 
@@ -148,6 +152,15 @@ impl Roster for Listener {
 
 	fn online_at(tier: u8, position: u32) -> Option<WorkerId> {
 		Online::get().get(position as usize).copied().filter(|_| tier == 1)
+	}
+
+	fn is_online(worker: WorkerId) -> bool {
+		Online::get().contains(&worker)
+	}
+
+	fn next_number() -> WorkerId {
+		let highest = Online::get().into_iter().max();
+		Registered::get().max(highest.map_or(0, |highest| highest + 1))
 	}
 
 	fn is_idle(worker: WorkerId) -> bool {
@@ -189,6 +202,10 @@ impl pallet_resource_verification::BenchmarkHelper<u64> for HotKeys {
 		Ok(HOT_KEY + u64::from(index))
 	}
 
+	fn fill_roster(machines: u32, these: &[WorkerId]) {
+		Online::set(these.iter().copied().cycle().take(machines as usize).collect());
+	}
+
 	fn set_parent_vrf(output: Hash32) {
 		ParentVrf::set(Some(output));
 	}
@@ -201,6 +218,7 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	MayRise::set(true);
 	SharedProviders::set(BTreeMap::new());
 	Online::set(Vec::new());
+	Registered::set(0);
 	Busy::set(Vec::new());
 	Slashed::set(Vec::new());
 	let storage = frame_system::GenesisConfig::<Test>::default()
@@ -282,6 +300,20 @@ pub(crate) fn prove(worker: WorkerId, slot: Slot, valid_until: BlockNumber) {
 	});
 }
 
+/// Lets the chain call for a challenge of [`WORKER`]'s processors, which are proved, and gives the block of the call.
+pub(crate) fn run_to_call() -> BlockNumber {
+	Online::set(vec![WORKER; PLACES]);
+	let first = System::block_number() + 1;
+	let is_called = |block: &BlockNumber| {
+		run_to(*block);
+		crate::Challenges::<Test>::get((WORKER, Slot::Processor))
+			.is_some_and(|challenge| challenge.is_called && challenge.requested_at == *block)
+	};
+	let called_at = (first..first + 100).find(is_called);
+	Online::set(Vec::new());
+	called_at.expect("it is called in half of all blocks")
+}
+
 /// Requests a processor's challenge in block 1 and goes to block 3, where its seed is known.
 pub(crate) fn seed_is_known() {
 	assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
@@ -353,6 +385,17 @@ pub(crate) fn archive_of(run: &Prover) -> Archive {
 pub(crate) fn path_in(entries: &[Entry], index: u32) -> MerklePath {
 	let hashes = entries.iter().map(|entry| Software::hash(&entry.encode())).collect();
 	MerkleTree::new(hashes).path(0, index as usize)
+}
+
+/// Commits an honest run for the processor's challenge that [`WORKER`] has been in since this block, and goes to where
+/// its elements are drawn.
+pub(crate) fn commit_honest_run() -> Prover {
+	run_to(challenge().requested_at + 2);
+	let run = honest_run();
+	let committed = Committed::Run(run.commitment());
+	assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
+	run_to(challenge().requested_at + 4);
+	run
 }
 
 /// The audit of what [`WORKER`] proved of its processors, if there is one.

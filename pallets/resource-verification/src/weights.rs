@@ -13,22 +13,22 @@ use frame_support::{
 pub trait WeightInfo {
 	/// Weight of `extend_beacon`.
 	fn extend_beacon() -> Weight;
+	/// Weight of `call_challenges`.
+	fn call_challenges(n: u32) -> Weight;
 	/// Weight of `request_challenge`.
 	fn request_challenge() -> Weight;
 	/// Weight of `commit_challenge`.
 	fn commit_challenge() -> Weight;
-	/// Weight of `submit_openings`.
-	fn submit_openings() -> Weight;
-	/// Weight of `call_challenges`.
-	fn call_challenges(n: u32) -> Weight;
-	/// Weight of `submit_memory_openings`.
-	fn submit_memory_openings() -> Weight;
 	/// Weight of `confirm_audit`.
 	fn confirm_audit() -> Weight;
 	/// Weight of `report_entry`.
 	fn report_entry() -> Weight;
 	/// Weight of `submit_false_openings`.
 	fn submit_false_openings() -> Weight;
+	/// Weight of `submit_openings`.
+	fn submit_openings() -> Weight;
+	/// Weight of `submit_memory_openings`.
+	fn submit_memory_openings() -> Weight;
 }
 
 /// The weights under the database costs of a runtime.
@@ -42,55 +42,99 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `ResourceVerification::Beacons` (r:0 w:2)
 	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn extend_beacon() -> Weight {
-		// Measured 366 bytes; at least 23_185 ns.
-		Weight::from_parts(25_107_000, 1521)
+		// Measured 366 bytes; at least 23_295 ns.
+		Weight::from_parts(24_997_000, 1521)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
-	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
-	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
-	fn request_challenge() -> Weight {
-		// Measured 258 bytes; at least 40_430 ns.
-		Weight::from_parts(46_879_000, 3523)
-			.saturating_add(T::DbWeight::get().reads(2))
-			.saturating_add(T::DbWeight::get().writes(1))
+	// Storage: `NodeRegistry::Online` (r:16 w:0)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:16 w:0)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:16 w:16)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:32 w:16)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
+	fn call_challenges(n: u32) -> Weight {
+		// Measured 258 bytes; at least 5_828 ns.
+		Weight::from_parts(10_980_584, 990)
+			.saturating_add(Weight::from_parts(54_991_364, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 5082).saturating_mul(n.into()))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Audits` (r:1 w:0)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:1 w:2)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:1 w:0)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	fn request_challenge() -> Weight {
+		// Measured 1277 bytes; at least 136_482 ns.
+		Weight::from_parts(146_466_000, 4023)
+			.saturating_add(T::DbWeight::get().reads(11))
+			.saturating_add(T::DbWeight::get().writes(7))
+	}
+	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
+	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Beacons` (r:1 w:0)
 	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
 	fn commit_challenge() -> Weight {
-		// Measured 420 bytes; at least 63_294 ns.
-		Weight::from_parts(73_229_000, 3523)
+		// Measured 572 bytes; at least 65_648 ns.
+		Weight::from_parts(74_671_000, 3531)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
-	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(58), added: 2533, mode: `MaxEncodedLen`)
-	// Storage: `ResourceVerification::Beacons` (r:2 w:0)
-	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
-	// Storage: `System::BlockHash` (r:1 w:0)
-	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Workers` (r:1 w:0)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:1 w:1)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
-	// Storage: `Balances::Holds` (r:1 w:1)
-	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
-	// Storage: `System::Account` (r:1 w:1)
-	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Audits` (r:1 w:1)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Duties` (r:1 w:1)
+	// Proof: `ResourceVerification::Duties` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	fn confirm_audit() -> Weight {
+		// Measured 677 bytes; at least 56_784 ns.
+		Weight::from_parts(64_495_000, 3677)
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().writes(2))
+	}
+	// Storage: `ResourceVerification::Audits` (r:1 w:1)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Duties` (r:3 w:3)
+	// Proof: `ResourceVerification::Duties` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:1 w:2)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
@@ -99,84 +143,171 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	fn submit_openings() -> Weight {
-		// Measured 1375 bytes; at least 1_205_565 ns.
-		Weight::from_parts(1_813_045_000, 6028)
-			.saturating_add(T::DbWeight::get().reads(14))
-			.saturating_add(T::DbWeight::get().writes(9))
-	}
-	fn call_challenges(n: u32) -> Weight {
-		Weight::from_parts(40_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(2 + 6 * u64::from(n)))
-			.saturating_add(T::DbWeight::get().writes(2 * u64::from(n)))
-	}
-	fn submit_memory_openings() -> Weight {
-		Weight::from_parts(2_500_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(16))
-			.saturating_add(T::DbWeight::get().writes(12))
-	}
-	fn confirm_audit() -> Weight {
-		Weight::from_parts(60_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(12))
-			.saturating_add(T::DbWeight::get().writes(10))
-	}
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	// Storage: `System::Account` (r:1 w:1)
+	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:0 w:1)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
 	fn report_entry() -> Weight {
-		Weight::from_parts(900_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(12))
-			.saturating_add(T::DbWeight::get().writes(10))
+		// Measured 1831 bytes; at least 1_045_699 ns.
+		Weight::from_parts(1_107_870_000, 8694)
+			.saturating_add(T::DbWeight::get().reads(16))
+			.saturating_add(T::DbWeight::get().writes(18))
 	}
+	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
+	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Beacons` (r:2 w:0)
+	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `System::BlockHash` (r:1 w:0)
+	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:1 w:2)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyLength` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyLength` (`max_values`: None, `max_size`: Some(13), added: 2488, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplySlots` (r:1 w:1)
+	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Audits` (r:1 w:0)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	// Storage: `System::Account` (r:1 w:1)
+	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	fn submit_false_openings() -> Weight {
-		Weight::from_parts(2_500_000_000, 5000)
-			.saturating_add(T::DbWeight::get().reads(40))
-			.saturating_add(T::DbWeight::get().writes(20))
+		// Measured 1648 bytes; at least 1_169_582 ns.
+		Weight::from_parts(1_302_539_000, 6028)
+			.saturating_add(T::DbWeight::get().reads(18))
+			.saturating_add(T::DbWeight::get().writes(14))
+	}
+	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
+	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Beacons` (r:2 w:0)
+	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `System::BlockHash` (r:1 w:0)
+	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Audits` (r:1 w:1)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:4 w:0)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:1 w:0)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Duties` (r:3 w:3)
+	// Proof: `ResourceVerification::Duties` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::NextWorkerId` (r:1 w:0)
+	// Proof: `NodeRegistry::NextWorkerId` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:4 w:0)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	fn submit_openings() -> Weight {
+		// Measured 3598 bytes; at least 1_237_603 ns.
+		Weight::from_parts(1_278_173_000, 13122)
+			.saturating_add(T::DbWeight::get().reads(22))
+			.saturating_add(T::DbWeight::get().writes(7))
+	}
+	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
+	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Challenges` (r:1 w:1)
+	// Proof: `ResourceVerification::Challenges` (`max_values`: None, `max_size`: Some(66), added: 2541, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Beacons` (r:2 w:0)
+	// Proof: `ResourceVerification::Beacons` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `System::BlockHash` (r:1 w:0)
+	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:1)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Audits` (r:1 w:1)
+	// Proof: `ResourceVerification::Audits` (`max_values`: None, `max_size`: Some(212), added: 2687, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:4 w:0)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPosition` (r:1 w:0)
+	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Duties` (r:3 w:3)
+	// Proof: `ResourceVerification::Duties` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::NextWorkerId` (r:1 w:0)
+	// Proof: `NodeRegistry::NextWorkerId` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:4 w:0)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	fn submit_memory_openings() -> Weight {
+		// Measured 3596 bytes; at least 1_347_425 ns.
+		Weight::from_parts(1_434_845_000, 13122)
+			.saturating_add(T::DbWeight::get().reads(22))
+			.saturating_add(T::DbWeight::get().writes(7))
 	}
 }
 
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn extend_beacon() -> Weight {
-		Weight::from_parts(25_107_000, 1521)
+		Weight::from_parts(24_997_000, 1521)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
+	fn call_challenges(n: u32) -> Weight {
+		Weight::from_parts(10_980_584, 990)
+			.saturating_add(Weight::from_parts(54_991_364, 0).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads((5_u64).saturating_mul(n.into())))
+			.saturating_add(ParityDbWeight::get().writes((2_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 5082).saturating_mul(n.into()))
+	}
 	fn request_challenge() -> Weight {
-		Weight::from_parts(46_879_000, 3523)
-			.saturating_add(ParityDbWeight::get().reads(2))
-			.saturating_add(ParityDbWeight::get().writes(1))
+		Weight::from_parts(146_466_000, 4023)
+			.saturating_add(ParityDbWeight::get().reads(11))
+			.saturating_add(ParityDbWeight::get().writes(7))
 	}
 	fn commit_challenge() -> Weight {
-		Weight::from_parts(73_229_000, 3523)
+		Weight::from_parts(74_671_000, 3531)
 			.saturating_add(ParityDbWeight::get().reads(5))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
-	fn submit_openings() -> Weight {
-		Weight::from_parts(1_813_045_000, 6028)
-			.saturating_add(ParityDbWeight::get().reads(14))
-			.saturating_add(ParityDbWeight::get().writes(9))
-	}
-	fn call_challenges(n: u32) -> Weight {
-		Weight::from_parts(40_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(2 + 6 * u64::from(n)))
-			.saturating_add(ParityDbWeight::get().writes(2 * u64::from(n)))
-	}
-	fn submit_memory_openings() -> Weight {
-		Weight::from_parts(2_500_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(16))
-			.saturating_add(ParityDbWeight::get().writes(12))
-	}
 	fn confirm_audit() -> Weight {
-		Weight::from_parts(60_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(12))
-			.saturating_add(ParityDbWeight::get().writes(10))
+		Weight::from_parts(64_495_000, 3677)
+			.saturating_add(ParityDbWeight::get().reads(3))
+			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn report_entry() -> Weight {
-		Weight::from_parts(900_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(12))
-			.saturating_add(ParityDbWeight::get().writes(10))
+		Weight::from_parts(1_107_870_000, 8694)
+			.saturating_add(ParityDbWeight::get().reads(16))
+			.saturating_add(ParityDbWeight::get().writes(18))
 	}
 	fn submit_false_openings() -> Weight {
-		Weight::from_parts(2_500_000_000, 5000)
-			.saturating_add(ParityDbWeight::get().reads(40))
-			.saturating_add(ParityDbWeight::get().writes(20))
+		Weight::from_parts(1_302_539_000, 6028)
+			.saturating_add(ParityDbWeight::get().reads(18))
+			.saturating_add(ParityDbWeight::get().writes(14))
+	}
+	fn submit_openings() -> Weight {
+		Weight::from_parts(1_278_173_000, 13122)
+			.saturating_add(ParityDbWeight::get().reads(22))
+			.saturating_add(ParityDbWeight::get().writes(7))
+	}
+	fn submit_memory_openings() -> Weight {
+		Weight::from_parts(1_434_845_000, 13122)
+			.saturating_add(ParityDbWeight::get().reads(22))
+			.saturating_add(ParityDbWeight::get().writes(7))
 	}
 }

@@ -5,6 +5,7 @@ use aidragon_primitives::{
 	attestation::{hot_key_consent, Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
 	interface,
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, Task, TaskSpec},
+	verification::Slot,
 	worker::{Capability, Capacity, Offer, Proof, Registration, SocketText, TransportAddress},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN, GFUEL,
 };
@@ -97,6 +98,10 @@ impl interface::Capabilities for TestCapabilities {
 	fn capability(worker: WorkerId) -> Option<Capability> {
 		CAPABILITIES.with(|map| map.borrow().get(&worker).copied())
 	}
+	fn is_undoubted(_: WorkerId, _: Slot) -> bool {
+		true
+	}
+
 	fn hardware_changed(_: WorkerId) {}
 	fn forget(worker: WorkerId) {
 		CAPABILITIES.with(|map| map.borrow_mut().remove(&worker));
@@ -224,7 +229,9 @@ pub(crate) fn set_capability(worker: WorkerId, capability: Option<Capability>) {
 		Some(capability) => map.borrow_mut().insert(worker, capability),
 		None => map.borrow_mut().remove(&worker),
 	});
-	<NodeRegistry as interface::Standings>::proved(worker, true);
+	for slot in Slot::ALL {
+		<NodeRegistry as interface::Standings>::proved(worker, slot, true);
+	}
 }
 
 /// So much throughput and memory, proved until block `valid_until`.

@@ -48,8 +48,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:0 w:1)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(993), added: 3468, mode: `MaxEncodedLen`)
 	fn submit_task() -> Weight {
-		// Measured 65 bytes; at least 135_501 ns.
-		Weight::from_parts(197_482_000, 3586)
+		// Measured 65 bytes; at least 136_923 ns.
+		Weight::from_parts(142_361_000, 3586)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
@@ -64,8 +64,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
 	fn cancel_task() -> Weight {
-		// Measured 682 bytes; at least 125_155 ns.
-		Weight::from_parts(202_870_000, 4458)
+		// Measured 682 bytes; at least 125_466 ns.
+		Weight::from_parts(130_152_000, 4458)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -78,8 +78,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
 	fn commit_result() -> Weight {
-		// Measured 1212 bytes; at least 69_704 ns.
-		Weight::from_parts(125_135_000, 4458)
+		// Measured 1311 bytes; at least 70_454 ns.
+		Weight::from_parts(77_825_000, 4458)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -100,11 +100,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TokenRewards::ProviderPoints` (r:3 w:3)
 	// Proof: `TokenRewards::ProviderPoints` (`max_values`: None, `max_size`: Some(76), added: 2551, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:3 w:3)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:3 w:3)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:3 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:3 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:2 w:3)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
@@ -120,10 +122,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn reveal_result() -> Weight {
-		// Measured 3203 bytes; at least 918_940 ns.
-		Weight::from_parts(1_023_616_000, 11402)
-			.saturating_add(T::DbWeight::get().reads(30))
-			.saturating_add(T::DbWeight::get().writes(31))
+		// Measured 3543 bytes; at least 958_920 ns.
+		Weight::from_parts(1_036_565_000, 11402)
+			.saturating_add(T::DbWeight::get().reads(31))
+			.saturating_add(T::DbWeight::get().writes(34))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
@@ -142,11 +144,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TokenRewards::ProviderPoints` (r:1 w:1)
 	// Proof: `TokenRewards::ProviderPoints` (`max_values`: None, `max_size`: Some(76), added: 2551, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:1 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
@@ -162,21 +166,23 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn attest_result() -> Weight {
-		// Measured 1913 bytes; at least 415_315 ns.
-		Weight::from_parts(671_204_000, 6196)
-			.saturating_add(T::DbWeight::get().reads(18))
-			.saturating_add(T::DbWeight::get().writes(17))
+		// Measured 2125 bytes; at least 427_954 ns.
+		Weight::from_parts(465_500_000, 6196)
+			.saturating_add(T::DbWeight::get().reads(19))
+			.saturating_add(T::DbWeight::get().writes(18))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Tasks` (r:1 w:1)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(993), added: 3468, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:1 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
@@ -192,18 +198,18 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn decline_task() -> Weight {
-		// Measured 1757 bytes; at least 153_838 ns.
-		Weight::from_parts(254_176_000, 5966)
-			.saturating_add(T::DbWeight::get().reads(11))
-			.saturating_add(T::DbWeight::get().writes(11))
+		// Measured 1981 bytes; at least 168_249 ns.
+		Weight::from_parts(182_430_000, 5966)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(12))
 	}
 	// Storage: `TaskMatching::AgendaCursor` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	fn agenda_step() -> Weight {
-		// Measured 37 bytes; at least 13_210 ns.
-		Weight::from_parts(19_779_000, 3481)
+		// Measured 37 bytes; at least 13_059 ns.
+		Weight::from_parts(14_171_000, 3481)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -217,6 +223,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(993), added: 3468, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::LatestBeacon` (r:1 w:0)
 	// Proof: `ResourceVerification::LatestBeacon` (`max_values`: Some(1), `max_size`: Some(36), added: 531, mode: `MaxEncodedLen`)
+	// Storage: `Timestamp::Now` (r:1 w:0)
+	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
@@ -224,20 +232,22 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplySlots` (r:12 w:7)
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:12 w:3)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:12 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:12 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:12 w:3)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:3 w:4)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn agenda_draw() -> Weight {
-		// Measured 5171 bytes; at least 627_419 ns.
-		Weight::from_parts(683_041_000, 36414)
-			.saturating_add(T::DbWeight::get().reads(60))
-			.saturating_add(T::DbWeight::get().writes(26))
+		// Measured 6057 bytes; at least 660_217 ns.
+		Weight::from_parts(695_620_000, 37386)
+			.saturating_add(T::DbWeight::get().reads(62))
+			.saturating_add(T::DbWeight::get().writes(29))
 	}
 	// Storage: `TaskMatching::AgendaCursor` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
@@ -258,11 +268,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TokenRewards::ProviderPoints` (r:2 w:2)
 	// Proof: `TokenRewards::ProviderPoints` (`max_values`: None, `max_size`: Some(76), added: 2551, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:3 w:3)
-	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(477), added: 2952, mode: `MaxEncodedLen`)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(558), added: 3033, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:3 w:3)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:2 w:0)
-	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(24), added: 2499, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:2 w:0)
-	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(73), added: 2548, mode: `MaxEncodedLen`)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(38), added: 2513, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPosition` (r:2 w:3)
 	// Proof: `TaskMatching::SupplyPosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyLength` (r:2 w:2)
@@ -271,61 +283,69 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::SupplySlots` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyBitmap` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyBitmap` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::OnlineLengths` (r:1 w:1)
+	// Proof: `NodeRegistry::OnlineLengths` (`max_values`: Some(1), `max_size`: Some(28), added: 523, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Online` (r:1 w:1)
+	// Proof: `NodeRegistry::Online` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::CalledAt` (r:0 w:1)
+	// Proof: `NodeRegistry::CalledAt` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn agenda_settle() -> Weight {
-		// Measured 2976 bytes; at least 721_639 ns.
-		Weight::from_parts(819_023_000, 9846)
-			.saturating_add(T::DbWeight::get().reads(27))
-			.saturating_add(T::DbWeight::get().writes(31))
+		// Measured 3488 bytes; at least 783_550 ns.
+		Weight::from_parts(826_944_000, 10089)
+			.saturating_add(T::DbWeight::get().reads(32))
+			.saturating_add(T::DbWeight::get().writes(38))
 	}
 }
 
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn submit_task() -> Weight {
-		Weight::from_parts(197_482_000, 3586)
+		Weight::from_parts(142_361_000, 3586)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(6))
 	}
 	fn cancel_task() -> Weight {
-		Weight::from_parts(202_870_000, 4458)
+		Weight::from_parts(130_152_000, 4458)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn commit_result() -> Weight {
-		Weight::from_parts(125_135_000, 4458)
+		Weight::from_parts(77_825_000, 4458)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn reveal_result() -> Weight {
-		Weight::from_parts(1_023_616_000, 11402)
-			.saturating_add(ParityDbWeight::get().reads(30))
-			.saturating_add(ParityDbWeight::get().writes(31))
+		Weight::from_parts(1_036_565_000, 11402)
+			.saturating_add(ParityDbWeight::get().reads(31))
+			.saturating_add(ParityDbWeight::get().writes(34))
 	}
 	fn attest_result() -> Weight {
-		Weight::from_parts(671_204_000, 6196)
-			.saturating_add(ParityDbWeight::get().reads(18))
-			.saturating_add(ParityDbWeight::get().writes(17))
+		Weight::from_parts(465_500_000, 6196)
+			.saturating_add(ParityDbWeight::get().reads(19))
+			.saturating_add(ParityDbWeight::get().writes(18))
 	}
 	fn decline_task() -> Weight {
-		Weight::from_parts(254_176_000, 5966)
-			.saturating_add(ParityDbWeight::get().reads(11))
-			.saturating_add(ParityDbWeight::get().writes(11))
+		Weight::from_parts(182_430_000, 5966)
+			.saturating_add(ParityDbWeight::get().reads(12))
+			.saturating_add(ParityDbWeight::get().writes(12))
 	}
 	fn agenda_step() -> Weight {
-		Weight::from_parts(19_779_000, 3481)
+		Weight::from_parts(14_171_000, 3481)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn agenda_draw() -> Weight {
-		Weight::from_parts(683_041_000, 36414)
-			.saturating_add(ParityDbWeight::get().reads(60))
-			.saturating_add(ParityDbWeight::get().writes(26))
+		Weight::from_parts(695_620_000, 37386)
+			.saturating_add(ParityDbWeight::get().reads(62))
+			.saturating_add(ParityDbWeight::get().writes(29))
 	}
 	fn agenda_settle() -> Weight {
-		Weight::from_parts(819_023_000, 9846)
-			.saturating_add(ParityDbWeight::get().reads(27))
-			.saturating_add(ParityDbWeight::get().writes(31))
+		Weight::from_parts(826_944_000, 10089)
+			.saturating_add(ParityDbWeight::get().reads(32))
+			.saturating_add(ParityDbWeight::get().writes(38))
 	}
 }

@@ -5,7 +5,7 @@
 //! availability follows from the score. The thresholds are one table, which governance may change.
 
 use super::{Availability, Capability, Worker};
-use crate::BlockNumber;
+use crate::{verification::Slot, BlockNumber};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -150,6 +150,15 @@ impl Rank {
 	}
 }
 
+/// What a rise takes besides a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prospects {
+	/// Whether the bond covers one more tier.
+	pub is_covered: bool,
+	/// Whether the proof before was confirmed by a machine that was drawn to check it, or none could be drawn.
+	pub is_undoubted: bool,
+}
+
 /// The tiers that a machine's proofs have earned it so far.
 #[derive(
 	Clone,
@@ -172,30 +181,45 @@ pub struct Standing {
 }
 
 impl Standing {
-	/// The standing after a proof; `may_rise` where the bond covers a higher tier of throughput.
+	/// The standing after a proof of one slot, whose tier rises only where nothing stands against it.
 	pub fn after_proof(
 		self,
+		slot: Slot,
 		thresholds: &Thresholds,
 		capability: &Capability,
 		now: BlockNumber,
-		may_rise: bool,
+		prospects: Prospects,
 	) -> Self {
-		let proved = tier(&thresholds.throughput_mops, capability.throughput_mops(now));
-		let throughput = match may_rise {
-			true => proved,
-			false => proved.min(self.throughput.tier.max(1)),
+		let may_rise = match slot {
+			Slot::Processor => prospects.is_covered && prospects.is_undoubted,
+			Slot::Memory => prospects.is_undoubted,
 		};
-		let memory = tier(&thresholds.memory_mib, capability.memory_mib(now));
-		Self {
-			throughput: self.throughput.after_proof(throughput, now),
-			memory: self.memory.after_proof(memory, now),
+		// The first tier takes no more bond than none, and comes before anybody could have confirmed anything.
+		let limited = |proved: u8, rank: Rank| match may_rise {
+			true => proved,
+			false => proved.min(rank.tier.max(1)),
+		};
+		match slot {
+			Slot::Processor => {
+				let proved = tier(&thresholds.throughput_mops, capability.throughput_mops(now));
+				let rank = self.throughput;
+				Self { throughput: rank.after_proof(limited(proved, rank), now), ..self }
+			}
+			Slot::Memory => {
+				let proved = tier(&thresholds.memory_mib, capability.memory_mib(now));
+				let rank = self.memory;
+				Self { memory: rank.after_proof(limited(proved, rank), now), ..self }
+			}
 		}
 	}
 
-	/// The standing after a lost challenge.
-	pub fn after_failure(self, now: BlockNumber) -> Self {
+	/// The standing after a lost challenge of one slot.
+	pub fn after_failure(self, slot: Slot, now: BlockNumber) -> Self {
 		let lost = Rank { tier: 0, since: now };
-		Self { throughput: lost, memory: lost }
+		match slot {
+			Slot::Processor => Self { throughput: lost, ..self },
+			Slot::Memory => Self { memory: lost, ..self },
+		}
 	}
 
 	/// Machines' bonds that must stand behind this machine: one, and one more for each tier above the first.
@@ -215,6 +239,8 @@ pub enum TierLimit {
 	TooSoon,
 	/// It proved more, and the provider's bond does not cover the next tier.
 	Bond,
+	/// It proved more, and no machine that was drawn to check the proof has confirmed it.
+	NotConfirmed,
 }
 
 /// A machine's class, and why it is no higher.
@@ -235,12 +261,12 @@ pub struct ClassReport {
 }
 
 impl ClassReport {
-	/// The report on a machine at block `now`; `may_rise` where the bond covers one tier more.
+	/// The report on a machine at block `now`.
 	pub fn of<AccountId>(
 		worker: &Worker<AccountId>,
 		capability: &Capability,
 		thresholds: &Thresholds,
-		may_rise: bool,
+		prospects: Prospects,
 		now: BlockNumber,
 	) -> Self {
 		let class = thresholds.class(&worker.standing, capability, &worker.availability, now);
@@ -249,7 +275,10 @@ impl ClassReport {
 		let limit = match counted_mops < throughput_mops {
 			_ if throughput_mops == 0 => TierLimit::NotProved,
 			false => TierLimit::Proved,
-			true if !may_rise => TierLimit::Bond,
+			// The first tier takes neither.
+			true if class.throughput == 0 => TierLimit::TooSoon,
+			true if !prospects.is_covered => TierLimit::Bond,
+			true if !prospects.is_undoubted => TierLimit::NotConfirmed,
 			true => TierLimit::TooSoon,
 		};
 		Self {
@@ -270,6 +299,7 @@ impl TierLimit {
 			Self::NotProved => "no valid proof of throughput: the daemon renews it when it runs",
 			Self::Proved => "the next tier takes more throughput than was proved",
 			Self::TooSoon => "more is proved: the tier rises by one with each proof, a quarter of an hour apart",
+			Self::NotConfirmed => "more is proved, and no drawn machine has confirmed it: see that others can fetch from this one",
 			Self::Bond => "more is proved, and the provider's bond does not cover the next tier: increase it",
 		}
 	}
@@ -285,31 +315,59 @@ mod tests {
 		Capability { processor: proof(mops), memory: proof(mib) }
 	}
 
-	#[test]
-	fn tiers_rise_step_by_step_and_fall_at_once() {
+	const FREE: Prospects = Prospects { is_covered: true, is_undoubted: true };
+
+	/// After proofs of both slots.
+	fn after(
+		standing: Standing,
+		capability: &Capability,
+		now: BlockNumber,
+		prospects: Prospects,
+	) -> Standing {
 		let thresholds = Thresholds::default();
-		let fast = capability(30_000, 10_000);
-		let mut standing = Standing::default();
-		for (now, expected) in [(10, 1), (11, 1), (310, 2), (609, 2), (610, 3), (2_000, 3)] {
-			standing = standing.after_proof(&thresholds, &fast, now, true);
-			assert_eq!(standing.throughput.tier, expected, "at {now}");
-			assert_eq!(standing.memory.tier, expected, "at {now}");
-		}
-		let slow = standing.after_proof(&thresholds, &capability(250, 300), 2_001, true);
-		assert_eq!((slow.throughput.tier, slow.memory.tier), (1, 1));
-		assert_eq!(standing.after_failure(2_001).throughput.tier, 0);
+		Slot::ALL.into_iter().fold(standing, |standing, slot| {
+			standing.after_proof(slot, &thresholds, capability, now, prospects)
+		})
 	}
 
 	#[test]
-	fn without_bond_a_tier_does_not_rise_above_the_first() {
+	fn tiers_rise_step_by_step_and_fall_at_once() {
+		let fast = capability(30_000, 10_000);
+		let mut standing = Standing::default();
+		for (now, expected) in [(10, 1), (11, 1), (310, 2), (609, 2), (610, 3), (2_000, 3)] {
+			standing = after(standing, &fast, now, FREE);
+			assert_eq!(standing.throughput.tier, expected, "at {now}");
+			assert_eq!(standing.memory.tier, expected, "at {now}");
+		}
+		let slow = after(standing, &capability(250, 300), 2_001, FREE);
+		assert_eq!((slow.throughput.tier, slow.memory.tier), (1, 1));
+		let lost = standing.after_failure(Slot::Processor, 2_001);
+		assert_eq!((lost.throughput.tier, lost.memory.tier), (0, 3));
+		assert_eq!(standing.after_failure(Slot::Memory, 2_001).memory.tier, 0);
+	}
+
+	#[test]
+	fn without_bond_throughput_does_not_rise_above_the_first_tier() {
+		let fast = capability(30_000, 10_000);
+		let short = Prospects { is_covered: false, ..FREE };
+		let first = after(Standing::default(), &fast, 10, short);
+		assert_eq!((first.throughput.tier, first.bond_units()), (1, 1));
+		let later = after(first, &fast, 1_000, short);
+		assert_eq!((later.throughput.tier, later.memory.tier), (1, 2));
+		let covered = after(first, &fast, 1_000, FREE);
+		assert_eq!((covered.throughput.tier, covered.bond_units()), (2, 2));
+	}
+
+	#[test]
+	fn p7_a_doubted_proof_raises_nothing_and_another_slots_proof_neither() {
 		let thresholds = Thresholds::default();
 		let fast = capability(30_000, 10_000);
-		let first = Standing::default().after_proof(&thresholds, &fast, 10, false);
-		assert_eq!((first.throughput.tier, first.bond_units()), (1, 1));
-		let later = first.after_proof(&thresholds, &fast, 1_000, false);
-		assert_eq!((later.throughput.tier, later.memory.tier), (1, 2));
-		let covered = first.after_proof(&thresholds, &fast, 1_000, true);
-		assert_eq!((covered.throughput.tier, covered.bond_units()), (2, 2));
+		let first = after(Standing::default(), &fast, 10, FREE);
+		let doubted = Prospects { is_undoubted: false, ..FREE };
+		let later = after(first, &fast, 1_000, doubted);
+		assert_eq!((later.throughput.tier, later.memory.tier), (1, 1));
+		let memory = first.after_proof(Slot::Memory, &thresholds, &fast, 1_000, FREE);
+		assert_eq!((memory.throughput.tier, memory.memory.tier), (1, 2));
 	}
 
 	#[test]

@@ -79,7 +79,8 @@ impl Hours {
 	/// Whether all of `blocks` from `minute` of the day on lies within.
 	pub fn cover(&self, minute: u16, blocks: u32) -> bool {
 		let day = u32::from(DAY_MINUTES);
-		let since = |minute: u16| (u32::from(minute) + day - u32::from(self.from_minute) % day) % day;
+		let since =
+			|minute: u16| (u32::from(minute) + day - u32::from(self.from_minute) % day) % day;
 		let needed = u64::from(blocks).saturating_mul(SLOT_DURATION_MS).div_ceil(60_000);
 		let end = u64::from(since(minute)).saturating_add(needed);
 		end <= u64::from(since(self.until_minute))

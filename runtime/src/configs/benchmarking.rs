@@ -12,9 +12,7 @@ use aidragon_primitives::{
 use frame_benchmarking::BenchmarkError;
 use frame_support::traits::fungible::{Mutate, MutateHold};
 
-use crate::{
-	AccountId, Balances, NodeRegistry, Runtime, RuntimeHoldReason, RuntimeOrigin, System,
-};
+use crate::{AccountId, Balances, NodeRegistry, Runtime, RuntimeHoldReason, RuntimeOrigin, System};
 
 /// Sets up machines, accounts and beacons.
 pub struct MarketBenchmarks;
@@ -78,7 +76,9 @@ fn prove(worker: WorkerId, amount: u32) {
 	}
 	let capability = Capability { processor: Some(proof), memory: Some(proof) };
 	pallet_resource_verification::Capabilities::<Runtime>::insert(worker, capability);
-	<NodeRegistry as Standings>::proved(worker, true);
+	for slot in Slot::ALL {
+		<NodeRegistry as Standings>::proved(worker, slot, true);
+	}
 }
 
 impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {

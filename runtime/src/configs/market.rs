@@ -12,8 +12,8 @@ use sp_runtime::Perbill;
 use super::{RuntimeBlockWeights, TreasuryAccount};
 use crate::{
 	constants::{currency::DRGN, time::DAY_BLOCKS},
-	AccountId, Balances, NodeRegistry, ResourceVerification, Runtime, RuntimeHoldReason, TaskMatching,
-	TokenRewards,
+	AccountId, Balances, NodeRegistry, ResourceVerification, Runtime, RuntimeHoldReason,
+	TaskMatching, TokenRewards,
 };
 
 parameter_types! {

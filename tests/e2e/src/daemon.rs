@@ -10,10 +10,7 @@ use aidragon_client::{
 	chain::{Chain, View},
 	keys::{AccountId, WorkerKeys},
 };
-use aidragon_primitives::{
-	worker::WorkerStatus,
-	WorkerId,
-};
+use aidragon_primitives::{worker::WorkerStatus, WorkerId};
 use anyhow::Result;
 use std::{path::PathBuf, process::Command, time::Duration};
 
@@ -105,9 +102,8 @@ impl Daemon {
 		};
 		let is_proved =
 			state.capability(id).await?.is_some_and(|proof| proof.is_valid_at(head.number));
-		let is_ready = worker.status == WorkerStatus::Active
-			&& worker.availability.is_online()
-			&& is_proved;
+		let is_ready =
+			worker.status == WorkerStatus::Active && worker.availability.is_online() && is_proved;
 		Ok(is_ready.then_some(id))
 	}
 }

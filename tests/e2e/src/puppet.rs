@@ -18,9 +18,7 @@ use aidragon_primitives::{
 	attestation::{Attestation, ResultDigest, ATTESTATION_VERSION, METER_SCHEDULE},
 	audit::{Archive, Entries, Entry, AUDIT_OPENINGS},
 	beacon::{call_seed, challenge_seed},
-	challenge::{
-		draw, positions, MatrixSize, NextRows, Opening, Openings, Portable, Prover,
-	},
+	challenge::{draw, positions, MatrixSize, NextRows, Opening, Openings, Portable, Prover},
 	memory::{self, Fill, MemoryOpenings},
 	task::BlobRef,
 	verification::{Answer, Challenge, Committed, Slot, Stage},
@@ -169,7 +167,11 @@ impl Puppet {
 	}
 
 	/// Goes through a challenge with the work that `compute` makes.
-	async fn answer_challenge(&self, slot: Slot, compute: fn(Hash32) -> Option<Work>) -> Result<()> {
+	async fn answer_challenge(
+		&self,
+		slot: Slot,
+		compute: fn(Hash32) -> Option<Work>,
+	) -> Result<()> {
 		let (answer, _, _) = self.work_for_challenge(slot, compute).await?;
 		// Nobody can fetch it, so nobody confirms it.
 		let blob = BlobRef { hash: [1; 32], size_bytes: 1 };

@@ -25,6 +25,8 @@ fn idle() -> Sight {
 		final_openings_beacon: None,
 		is_idle: true,
 		has_room: true,
+		is_other_computing: false,
+		is_audited: false,
 	}
 }
 
@@ -65,6 +67,12 @@ fn an_idle_machine_without_a_lasting_proof_asks() {
 	assert_eq!(next_step(&lasting, &Local::Idle), Step::Wait);
 	let ending = Sight { proof: proof(99 + VALIDITY_BLOCKS / 4), ..idle() };
 	assert_eq!(next_step(&ending, &Local::Idle), Step::Request);
+}
+
+#[test]
+fn a_machine_whose_last_proof_is_checked_by_others_does_not_ask() {
+	let audited = Sight { is_audited: true, ..idle() };
+	assert_eq!(next_step(&audited, &Local::Idle), Step::Wait);
 }
 
 #[test]
@@ -148,7 +156,8 @@ fn memory_is_freed_when_the_challenge_is_over() {
 #[test]
 fn a_challenge_that_the_chain_called_for_is_taken_up_late_rather_than_never() {
 	let called = |best_number| {
-		let challenge = Challenge { is_called: true, ..challenge(Slot::Processor, Stage::Requested) };
+		let challenge =
+			Challenge { is_called: true, ..challenge(Slot::Processor, Stage::Requested) };
 		let sight = requested(best_number, Some(SEED));
 		Sight { challenge: Some(challenge), proof: proof(106), ..sight }
 	};
@@ -168,6 +177,8 @@ fn a_fill_waits_for_room_and_then_has_its_longer_window() {
 	let compute = Step::Compute { seed: SEED, deadline: 122 };
 	assert_eq!(next_step(&memory(102, true), &Local::Idle), compute);
 	assert_eq!(next_step(&memory(120, true), &Local::Idle), compute);
+	let beside = Sight { is_other_computing: true, ..memory(102, true) };
+	assert_eq!(next_step(&beside, &Local::Idle), Step::Wait);
 	let without = Sight { slot: Slot::Memory, has_room: false, ..idle() };
 	assert_eq!(next_step(&without, &Local::Idle), Step::Wait);
 }

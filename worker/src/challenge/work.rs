@@ -29,9 +29,7 @@ impl Work {
 	/// What to commit to; `None` where not a single round was finished.
 	pub fn committed(&self) -> Option<Committed> {
 		match self {
-			Self::Run(prover) => {
-				(prover.rounds() > 0).then(|| Committed::Run(prover.commitment()))
-			}
+			Self::Run(prover) => (prover.rounds() > 0).then(|| Committed::Run(prover.commitment())),
 			Self::Fill(filled) => Some(Committed::Fill(filled.commitment())),
 		}
 	}

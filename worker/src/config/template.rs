@@ -67,7 +67,9 @@ mod tests {
 		let settings: Vec<&str> = text.lines().filter(is_setting).map(|line| &line[1..]).collect();
 		assert_eq!(settings.len(), 15);
 		let shown = Layer::from_toml(&settings.join("\n")).unwrap();
-		let shown = Layer { metrics: None, hours: None, region: None, ..shown }.resolve("/data".into(), &machine).unwrap();
+		let shown = Layer { metrics: None, hours: None, region: None, ..shown }
+			.resolve("/data".into(), &machine)
+			.unwrap();
 		let default = Layer::default().resolve("/data".into(), &machine).unwrap();
 		assert_eq!(shown, default);
 	}

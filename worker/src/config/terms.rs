@@ -13,8 +13,8 @@ fn refuse<T>(field: &'static str, message: impl Into<String>) -> Result<T, Confi
 /// Price, least task and hours.
 pub(super) fn offer(layer: &Layer) -> Result<Offer, ConfigError> {
 	let price = layer.price_per_gfuel.as_deref().unwrap_or(DEFAULT_PRICE);
-	let price_per_gfuel = parse_drgn(price)
-		.or_else(|error| refuse("price_per_gfuel", error.to_string()))?;
+	let price_per_gfuel =
+		parse_drgn(price).or_else(|error| refuse("price_per_gfuel", error.to_string()))?;
 	if price_per_gfuel == 0 {
 		return refuse("price_per_gfuel", "must be above 0 DRGN");
 	}
@@ -36,7 +36,10 @@ fn parse_region(text: &str) -> Result<Region, ConfigError> {
 	let region = <[u8; 2]>::try_from(text.as_bytes()).ok().map(Region);
 	match region.filter(Region::is_valid) {
 		Some(region) => Ok(region),
-		None => refuse("region", format!("is `{text}`; use two capital letters of ISO 3166-1, such as DE")),
+		None => refuse(
+			"region",
+			format!("is `{text}`; use two capital letters of ISO 3166-1, such as DE"),
+		),
 	}
 }
 
@@ -65,7 +68,10 @@ fn parse_hours(text: &str) -> Result<Hours, ConfigError> {
 	});
 	match hours.filter(Hours::is_valid) {
 		Some(hours) => Ok(hours),
-		None => refuse("hours", format!("is `{text}`; use two times of the day in UTC, such as 22:00-06:00")),
+		None => refuse(
+			"hours",
+			format!("is `{text}`; use two times of the day in UTC, such as 22:00-06:00"),
+		),
 	}
 }
 

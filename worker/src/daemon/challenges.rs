@@ -16,12 +16,15 @@ use aidragon_primitives::{
 	challenge::Commitment,
 	memory::{MemoryCommitment, MEMORY_STEP_MIB},
 	task::Progress,
-	verification::{Answer, Committed, Slot},
+	verification::{Answer, Committed, Slot, Stage},
 	worker::{Capacity, WorkerStatus},
 	BlockNumber, Hash32,
 };
 use std::{future, time::Instant};
 use tokio::task::JoinError;
+
+/// Memory that the states of a run may take however little seems to be free, in MiB.
+const STATES_MIN_MIB: u32 = 64;
 
 /// The work that this process does or keeps for one slot. Keeping it takes memory, so it goes once it is of no use.
 #[derive(Default)]
@@ -113,7 +116,11 @@ impl Challenges {
 			if let ChallengeWork::Doing(doing) = self.of(slot) {
 				match slot {
 					Slot::Processor => {
-						tracing::info!(block = best, rounds = doing.done(), "computing the challenge");
+						tracing::info!(
+							block = best,
+							rounds = doing.done(),
+							"computing the challenge"
+						);
 					}
 					Slot::Memory => {
 						tracing::info!(block = best, mib = doing.done(), "filling the memory");
@@ -135,9 +142,11 @@ impl Challenges {
 		self.of(committed.slot()).answer(committed, beacon, store)
 	}
 
-	/// Whether the processor's work holds memory, or is about to.
-	fn processor_works(&self) -> bool {
-		!matches!(self.processor, ChallengeWork::Idle)
+	fn peek(&self, slot: Slot) -> &ChallengeWork {
+		match slot {
+			Slot::Processor => &self.processor,
+			Slot::Memory => &self.memory,
+		}
 	}
 }
 
@@ -173,6 +182,8 @@ impl Daemon {
 			final_openings_beacon: known.openings_beacon,
 			is_idle: self.is_idle(best),
 			has_room: self.has_room(slot, best),
+			is_other_computing: self.is_other_computing(slot, best),
+			is_audited: seen.is_audited,
 		};
 		let local = self.challenges.of(slot).local();
 		let deadline = |of: fn(&_) -> _| seen.challenge.as_ref().map_or(best.number, of);
@@ -217,7 +228,8 @@ impl Daemon {
 				// Between its request and its answer a run has memory that it does not hold yet.
 				let seen = best.slot(Slot::Processor).challenge;
 				let runs = seen.is_some_and(|challenge| challenge.is_running_at(best.number));
-				let needed = match runs || self.challenges.processor_works() {
+				let is_held = !matches!(self.challenges.peek(Slot::Processor), ChallengeWork::Idle);
+				let needed = match runs || is_held {
 					true => sold_mib.saturating_add(sold_mib / 2),
 					false => MEMORY_STEP_MIB,
 				};
@@ -226,13 +238,35 @@ impl Daemon {
 		}
 	}
 
+	/// Whether the other slot's work occupies the processors, or is about to.
+	fn is_other_computing(&self, slot: Slot, best: &ChainView) -> bool {
+		let other = match slot {
+			Slot::Processor => Slot::Memory,
+			Slot::Memory => Slot::Processor,
+		};
+		let is_asked = best.slot(other).challenge.is_some_and(|challenge| {
+			challenge.stage == Stage::Requested && challenge.is_running_at(best.number)
+		});
+		match self.challenges.peek(other) {
+			ChallengeWork::Idle => is_asked && other == Slot::Processor,
+			ChallengeWork::Doing(_) => true,
+			ChallengeWork::Done { .. } => false,
+		}
+	}
+
 	fn compute(&mut self, slot: Slot, seed: Hash32, block: BlockNumber, pace: Pace) {
 		let Capacity { vcpus: threads, memory_mib } = self.config.capacity;
 		let doing = match slot {
 			Slot::Processor => {
 				tracing::info!(block, threads, kernel = fastest().name(), "computing a challenge");
-				// Half of what is sold may be filled with states.
-				let extent = Extent::Most { memory_mib: memory_mib / 2 };
+				// Half of what is sold may be filled with states; less beside a fill, which takes all of it.
+				let part = match self.challenges.peek(Slot::Memory) {
+					ChallengeWork::Idle => 2,
+					_ => 8,
+				};
+				let memory_mib =
+					fillable_mib(memory_mib / part).max(STATES_MIN_MIB.min(memory_mib));
+				let extent = Extent::Most { memory_mib };
 				start_run(seed, Limits { extent, threads, pace })
 			}
 			Slot::Memory => {

@@ -26,6 +26,8 @@ pub(super) struct SlotView {
 	pub(super) seed: Option<Hash32>,
 	/// The beacon that draws what to open, once known.
 	pub(super) openings_beacon: Option<Hash32>,
+	/// Whether others still check what was proved last.
+	pub(super) is_audited: bool,
 }
 
 impl SlotView {
@@ -45,7 +47,10 @@ impl SlotView {
 			beacon(challenge.and_then(|challenge| challenge.openings_block())),
 		)?;
 		let seed = seed_beacon.map(|beacon| challenge_seed(beacon, genesis, id, slot));
-		Ok(Self { challenge, seed, openings_beacon })
+		let next = snapshot.head().number.saturating_add(1);
+		let audit = snapshot.audit(id, slot).await?;
+		let is_audited = audit.is_some_and(|audit| audit.is_pending_at(next));
+		Ok(Self { challenge, seed, openings_beacon, is_audited })
 	}
 }
 

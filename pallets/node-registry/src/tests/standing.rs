@@ -3,6 +3,7 @@
 use crate::{mock::*, Call, Event, OnlineLengths, OnlinePosition, Providers, Workers};
 use aidragon_primitives::{
 	interface::{Roster, Standings, WorkerDirectory},
+	verification::Slot,
 	worker::{Capability, Class, ClassReport, Proof, Standing, TierLimit, PROMOTION_BLOCKS},
 	BlockNumber, WorkerId,
 };
@@ -35,7 +36,21 @@ fn prove_at(now: BlockNumber, worker: WorkerId, throughput_mops: u32) {
 	let proof = |amount| Some(Proof { amount, proved_at: now, valid_until: 10_000 });
 	let capability = Capability { processor: proof(throughput_mops), memory: proof(1 << 20) };
 	Proved::mutate(|table| table.insert(worker, capability));
-	<NodeRegistry as Standings>::proved(worker, true);
+	hears_of_proofs(worker, true);
+}
+
+/// The registry hears that both slots were proved.
+fn hears_of_proofs(worker: WorkerId, is_undoubted: bool) {
+	for slot in Slot::ALL {
+		<NodeRegistry as Standings>::proved(worker, slot, is_undoubted);
+	}
+}
+
+/// The registry hears that challenges of both slots were lost.
+fn hears_of_failures(worker: WorkerId) {
+	for slot in Slot::ALL {
+		<NodeRegistry as Standings>::failed(worker, slot);
+	}
 }
 
 #[test]
@@ -75,11 +90,11 @@ fn standing_is_told_when_it_changes_and_the_supply_with_every_proof() {
 		System::reset_events();
 		prove(worker, 10_000);
 		let changed = Event::StandingChanged { worker, standing: standing(worker) };
-		assert_eq!(System::events().len(), 1);
+		assert_eq!(System::events().len(), 2);
 		System::assert_last_event(changed.into());
 		prove(worker, 10_000);
-		assert_eq!(System::events().len(), 1);
-		assert_eq!(Heard::get(), vec![worker, worker]);
+		assert_eq!(System::events().len(), 2);
+		assert_eq!(Heard::get(), vec![worker; 4]);
 	});
 }
 
@@ -105,8 +120,8 @@ fn tiers_fall_to_nothing_with_a_lost_challenge() {
 		prove_at(1, worker, 30_000);
 		prove_at(301, worker, 30_000);
 		Heard::set(Vec::new());
-		<NodeRegistry as Standings>::failed(worker);
-		assert_eq!((tier(worker), standing(worker).memory.tier), (0, 0));
+		<NodeRegistry as Standings>::failed(worker, Slot::Processor);
+		assert_eq!((tier(worker), standing(worker).memory.tier), (0, 2));
 		assert_eq!(bond_units(), Some(1));
 		assert_eq!(Heard::get(), vec![worker]);
 		let standing = standing(worker);
@@ -123,8 +138,8 @@ fn nothing_happens_for_a_machine_that_is_not_there() {
 	build_and_execute(|| {
 		machine_exists();
 		System::reset_events();
-		<NodeRegistry as Standings>::proved(7, true);
-		<NodeRegistry as Standings>::failed(7);
+		hears_of_proofs(7, true);
+		hears_of_failures(7);
 		assert_eq!((System::events(), NodeRegistry::class(7)), (vec![], None));
 	});
 }
@@ -158,7 +173,7 @@ fn p7_doubted_proof_raises_no_tier_above_the_first() {
 			let capability = Capability { processor: proof(300_000), memory: proof(1 << 20) };
 			go_to(now);
 			Proved::mutate(|table| table.insert(worker, capability));
-			<NodeRegistry as Standings>::proved(worker, may_rise);
+			hears_of_proofs(worker, may_rise);
 		};
 		for (now, may_rise, expected) in
 			[(1, false, 1), (301, false, 1), (601, false, 1), (602, true, 2), (902, false, 2)]
@@ -168,7 +183,7 @@ fn p7_doubted_proof_raises_no_tier_above_the_first() {
 		}
 		// Nor does it keep a tier that it does not reach.
 		Proved::mutate(|table| table.remove(&worker));
-		<NodeRegistry as Standings>::proved(worker, false);
+		hears_of_proofs(worker, false);
 		assert_eq!(tier(worker), 0);
 	});
 }
@@ -201,7 +216,7 @@ fn all_machines_of_a_provider_share_its_bond() {
 		prove_at(301, 1, 30_000);
 		assert_eq!((tier(worker), tier(1), bond_units()), (2, 1, Some(3)));
 		// What one machine gives back, the other may use.
-		<NodeRegistry as Standings>::failed(worker);
+		hears_of_failures(worker);
 		prove_at(302, 1, 30_000);
 		assert_eq!((tier(worker), tier(1), bond_units()), (0, 2, Some(3)));
 		assert_ok!(NodeRegistry::retire_worker(owner(), 1));
@@ -220,7 +235,7 @@ fn machine_on_line_moves_to_its_tiers_list() {
 		prove_at(301, worker, 10_000);
 		assert_eq!(OnlinePosition::<Test>::get(worker), Some((2, 0)));
 		assert_eq!(<NodeRegistry as Roster>::lengths(), [0, 0, 1, 0, 0, 0, 0]);
-		<NodeRegistry as Standings>::failed(worker);
+		hears_of_failures(worker);
 		assert_eq!(OnlineLengths::<Test>::get(), [1, 0, 0, 0, 0, 0, 0]);
 	});
 }
@@ -316,14 +331,40 @@ fn class_says_how_reliably_a_machine_is_there() {
 }
 
 #[test]
+fn p7_proof_of_one_slot_raises_no_other() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		raise_bond(10 * BOND);
+		prove_at(1, worker, 300_000);
+		go_to(1_000);
+		<NodeRegistry as Standings>::proved(worker, Slot::Memory, true);
+		assert_eq!((tier(worker), standing(worker).memory.tier), (1, 2));
+		<NodeRegistry as Standings>::failed(worker, Slot::Memory);
+		assert_eq!((tier(worker), standing(worker).memory.tier), (1, 0));
+	});
+}
+
+#[test]
+fn doubt_is_a_reason_for_no_higher_tier() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		raise_bond(10 * BOND);
+		prove_at(1, worker, 300_000);
+		assert_eq!(report(worker).limit, TierLimit::TooSoon);
+		Doubted::set(vec![worker]);
+		assert_eq!(report(worker).limit, TierLimit::NotConfirmed);
+	});
+}
+
+#[test]
 fn bond_is_no_reason_where_the_next_tier_takes_none() {
 	build_and_execute(|| {
 		assert_ok!(NodeRegistry::register_provider(RuntimeOrigin::signed(PROVIDER), BOND));
 		let register = Call::register_worker { registration: registration(&PROVIDER, 10) };
 		assert_ok!(RuntimeCall::from(register).dispatch(RuntimeOrigin::signed(PROVIDER)));
 		prove(0, 10_000);
-		// It failed to prove its memory, and its processors are still proved.
-		<NodeRegistry as Standings>::failed(0);
+		// It lost a challenge, and shows at once what it can do.
+		<NodeRegistry as Standings>::failed(0, Slot::Processor);
 		assert_eq!((tier(0), report(0).limit), (0, TierLimit::TooSoon));
 		prove(0, 10_000);
 		assert_eq!(tier(0), 1);

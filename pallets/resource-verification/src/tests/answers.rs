@@ -46,7 +46,7 @@ fn p4_honest_run_proves_its_throughput() {
 		let capability = Capability { processor: Some(proof), memory: None };
 		assert_eq!(Capabilities::<Test>::get(WORKER), Some(capability));
 		assert_eq!(challenge(), challenge_at(Stage::Passed));
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Proved)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Proved)]);
 		System::assert_has_event(Event::ChallengePassed { worker: WORKER, slot, proof }.into());
 		let (auditors, closes_at) = (vec![], 5 + AUDIT_BLOCKS);
 		System::assert_last_event(
@@ -69,7 +69,7 @@ fn p4_machine_loses_what_it_proved_when_it_changes_an_element() {
 		assert_ok!(submit(openings));
 		assert_eq!(processor_proof(), None);
 		assert_eq!(challenge(), challenge_at(Stage::Failed));
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Failed)]);
 		let slot = Slot::Processor;
 		let failed = Event::ChallengeFailed { worker: WORKER, slot, opening: 5, slashed: 0 };
 		System::assert_last_event(failed.into());

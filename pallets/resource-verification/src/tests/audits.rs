@@ -8,10 +8,10 @@ use aidragon_primitives::{
 	BlockNumber, WorkerId,
 };
 use frame_support::{assert_noop, assert_ok};
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, iter, ops::Range};
 
 const KEY: (WorkerId, Slot) = (WORKER, Slot::Processor);
-/// So many machines that three of them are always drawn.
+/// So many machines that three of them are drawn by every beacon here, though a third of the numbers is of nobody.
 const MANY: Range<WorkerId> = 0..21;
 const NOBODY: Range<WorkerId> = 0..0;
 
@@ -20,15 +20,16 @@ fn first_proof(online: Range<WorkerId>) -> Audit {
 	pass(&committed_run(), archive(), online)
 }
 
-/// Requests the next challenge, and commits an honest run that can be opened.
+/// Requests the next challenge, and commits an honest run that can be opened. The audit must not be pending by then.
 fn commit_again() {
 	run_to(challenge().requested_at + REQUEST_INTERVAL_BLOCKS);
-	let now = System::block_number();
 	assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
-	run_to(now + 2);
-	let committed = Committed::Run(honest_run().commitment());
-	assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
-	run_to(now + 4);
+	commit_honest_run();
+}
+
+/// Goes to the first block in which nobody can confirm or refute anything any more.
+fn let_audit_close() {
+	run_to(audit().expect("begun").closes_at + 1);
 }
 
 /// Passes the next challenge while `online` are on line, and gives whether the registry heard that a tier may rise.
@@ -55,27 +56,38 @@ fn auditors(audit: &Audit) -> BTreeSet<WorkerId> {
 	audit.auditors.iter().copied().collect()
 }
 
-/// Who is drawn among `online` by each of many beacons, where some machines share their providers.
-fn draws(online: Range<WorkerId>, shared: &[(Range<WorkerId>, u64)]) -> Vec<Vec<WorkerId>> {
-	let draw = |vrf| {
-		let mut drawn = Vec::new();
-		build_and_execute(|| {
-			for (workers, provider) in shared {
-				let workers = workers.clone().map(|worker| (worker, *provider));
-				SharedProviders::mutate(|providers| providers.extend(workers));
-			}
-			seed_is_known();
-			let run = honest_run();
-			let committed = Committed::Run(run.commitment());
-			assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
-			run_to(4);
-			ParentVrf::set(Some([vrf; 32]));
-			run_to(5);
-			drawn = pass(&run, archive(), online.clone()).auditors.into_inner();
-		});
-		drawn
-	};
-	(0..30).map(draw).collect()
+/// Machines of which some share their providers.
+type Shared<'a> = &'a [(Range<WorkerId>, u64)];
+
+/// Who is drawn by the beacon of one VRF output, where `numbers` were given to machines and `online` are on line.
+fn draw(
+	vrf: u8,
+	numbers: WorkerId,
+	online: impl Iterator<Item = WorkerId>,
+	shared: Shared,
+) -> Vec<WorkerId> {
+	let mut drawn = Vec::new();
+	build_and_execute(|| {
+		Registered::set(numbers);
+		for (workers, provider) in shared {
+			let workers = workers.clone().map(|worker| (worker, *provider));
+			SharedProviders::mutate(|providers| providers.extend(workers));
+		}
+		seed_is_known();
+		let run = honest_run();
+		let committed = Committed::Run(run.commitment());
+		assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
+		run_to(4);
+		ParentVrf::set(Some([vrf; 32]));
+		run_to(5);
+		drawn = pass(&run, archive(), online).auditors.into_inner();
+	});
+	drawn
+}
+
+/// Who is drawn by each of many beacons.
+fn draws(online: Range<WorkerId>, shared: Shared) -> Vec<Vec<WorkerId>> {
+	(0..30).map(|vrf| draw(vrf, online.end, online.clone(), shared)).collect()
 }
 
 #[test]
@@ -89,7 +101,7 @@ fn p7_passed_proof_is_audited_by_three_machines() {
 		assert_eq!((audit.seed, audit.beacon), (seed, beacon));
 		assert_eq!((audit.committed, audit.archive), (Committed::Run(run.commitment()), archive));
 		assert_eq!((audit.drawn, audit.confirmed), (3, 0));
-		assert_eq!(audit.closes_at, 5 + AUDIT_BLOCKS);
+		assert_eq!((AUDIT_BLOCKS, audit.closes_at), (200, 205));
 		assert_eq!(auditors(&audit).len(), 3);
 		assert_eq!(obliged(), auditors(&audit));
 		assert!(audit.auditors.iter().all(|auditor| duties(*auditor) == vec![KEY]));
@@ -147,6 +159,117 @@ fn p5_block_of_the_answer_chooses_no_auditor() {
 	assert!((6..=15).all(|block| drawn_in(block) == first));
 }
 
+/// `drawn` without `machine`.
+fn others(drawn: &[WorkerId], machine: WorkerId) -> Vec<WorkerId> {
+	drawn.iter().copied().filter(|other| *other != machine).collect()
+}
+
+/// The openings' beacon is known for ten blocks before the last one for the answer, and with it who would be drawn.
+#[test]
+fn p7_machine_that_comes_or_goes_before_the_answer_decides_only_about_itself() {
+	let mut replaced = 0;
+	for vrf in 0..4 {
+		let with = draw(vrf, MANY.end, MANY, &[]);
+		assert_eq!(with.len(), 3);
+		for machine in MANY.skip(1) {
+			let without = draw(vrf, MANY.end, MANY.filter(|other| *other != machine), &[]);
+			if !with.contains(&machine) {
+				assert_eq!(without, with, "{machine}");
+				continue;
+			}
+			// The others stay, in their order, and the next of the same stream comes behind them.
+			let rest = others(&with, machine);
+			assert_eq!((without.len(), &without[..2]), (3, rest.as_slice()), "{machine}");
+			assert!(!with.contains(&without[2]), "{machine}");
+			replaced += 1;
+		}
+	}
+	assert_eq!(replaced, 4 * 3);
+}
+
+#[test]
+fn p7_machine_of_a_provider_with_many_decides_only_about_that_provider() {
+	let shared: Shared = &[(1..8, 2_000), (8..12, 3_000)];
+	let mut replaced = 0;
+	for vrf in 0..4 {
+		let with = draw(vrf, MANY.end, MANY, shared);
+		for machine in 1..12 {
+			let without = draw(vrf, MANY.end, MANY.filter(|other| *other != machine), shared);
+			if !with.contains(&machine) {
+				assert_eq!(without, with, "{machine}");
+				continue;
+			}
+			assert!(others(&with, machine).iter().all(|other| without.contains(other)));
+			replaced += 1;
+		}
+	}
+	assert!(replaced > 0);
+}
+
+#[test]
+fn p7_order_of_the_roster_chooses_no_auditor() {
+	for vrf in 0..10 {
+		let drawn = draw(vrf, MANY.end, MANY, &[]);
+		assert_eq!(draw(vrf, MANY.end, MANY.rev(), &[]), drawn);
+		let crowded = iter::repeat_n(20, 100).chain(MANY);
+		assert_eq!(draw(vrf, MANY.end, crowded, &[]), drawn, "a machine has one number");
+	}
+}
+
+#[test]
+fn p7_another_number_changes_who_is_drawn_only_where_they_double() {
+	let draws = |numbers| (0..5).map(|vrf| draw(vrf, numbers, 1..10, &[])).collect::<Vec<_>>();
+	let drawn = draws(17);
+	assert!([18, 25, 32].into_iter().all(|numbers| draws(numbers) == drawn));
+	assert!(draws(16) != drawn && draws(33) != drawn);
+}
+
+#[test]
+fn number_of_a_machine_that_is_off_line_or_gone_draws_nobody() {
+	let mut counts = BTreeSet::new();
+	for vrf in 0..30 {
+		let drawn = draw(vrf, 64, 1..3, &[]);
+		assert!(drawn.iter().all(|worker| (1..3).contains(worker)), "{drawn:?}");
+		counts.insert(drawn.len());
+	}
+	assert_eq!(counts, [1, 2].into());
+}
+
+#[test]
+fn p7_numbers_that_are_gone_leave_nobody_without_auditors() {
+	build_and_execute(|| {
+		// One number in two hundred million is of a machine that is on line: the roster is asked.
+		Registered::set(WorkerId::MAX);
+		let audit = first_proof(MANY);
+		assert_eq!((audit.drawn, audit.auditors.len()), (3, 3));
+	});
+}
+
+#[test]
+fn p7_proof_is_undoubted_where_an_auditor_confirmed_it_or_none_could_be_drawn() {
+	let undoubted = || Slot::ALL.map(|slot| ResourceVerification::is_undoubted(WORKER, slot));
+	build_and_execute(|| {
+		assert_eq!(undoubted(), [true, true], "there is none");
+		let audit = first_proof(MANY);
+		assert_eq!(undoubted(), [false, true]);
+		assert_ok!(confirm(audit.auditors[2]));
+		assert_eq!(undoubted(), [true, true]);
+		let_audit_close();
+		assert_eq!(undoubted(), [true, true]);
+		begin_audit(WORKER, Slot::Memory, 1);
+		assert_eq!(undoubted(), [true, false]);
+	});
+	build_and_execute(|| {
+		assert_eq!(first_proof(NOBODY).drawn, 0);
+		assert_eq!(undoubted(), [true, true]);
+	});
+	build_and_execute(|| {
+		first_proof(MANY);
+		let_audit_close();
+		assert_eq!(undoubted(), [false, true], "nobody said anything");
+	});
+}
+
 #[test]
 fn nobody_is_drawn_where_nobody_else_is_on_line() {
 	for online in [NOBODY, 0..1] {
@@ -167,12 +290,15 @@ fn p7_first_proof_may_rise_and_one_after_an_unconfirmed_one_may_not() {
 		MayRise::set(false);
 		first_proof(MANY);
 		assert!(MayRise::get());
-		assert!(!next_proof_may_rise(MANY));
-		assert!(!next_proof_may_rise(MANY));
+		for _ in 0..2 {
+			let_audit_close();
+			assert!(!next_proof_may_rise(MANY));
+		}
 		// One word is enough, and counts for the proof that it is about.
 		let auditor = audit().expect("begun").auditors[1];
 		assert_ok!(confirm(auditor));
 		assert!(next_proof_may_rise(MANY));
+		let_audit_close();
 		assert!(!next_proof_may_rise(MANY));
 	});
 }
@@ -180,9 +306,11 @@ fn p7_first_proof_may_rise_and_one_after_an_unconfirmed_one_may_not() {
 #[test]
 fn p7_nothing_rises_where_all_auditors_kept_silent_to_the_end() {
 	build_and_execute(|| {
-		let audit = first_proof(MANY);
-		run_to(audit.closes_at + 1);
+		first_proof(MANY);
+		let_audit_close();
 		assert!(!next_proof_may_rise(NOBODY));
+		// Nor does it wait for ever: nobody was drawn for the second.
+		assert!(next_proof_may_rise(NOBODY));
 	});
 }
 
@@ -194,6 +322,10 @@ fn p7_confirmation_of_one_slot_says_nothing_about_the_other() {
 		let confirmed = ResourceVerification::confirm_audit(machine_of(1), WORKER, Slot::Memory);
 		assert_ok!(confirmed);
 		assert_eq!(audit().map(|audit| audit.confirmed), Some(0));
+		run_to(1 + REQUEST_INTERVAL_BLOCKS);
+		let request = |slot| ResourceVerification::request_challenge(machine(), slot);
+		assert_noop!(request(Slot::Processor), Error::<Test>::AuditPending);
+		let_audit_close();
 		assert!(!next_proof_may_rise(MANY));
 	});
 }
@@ -271,11 +403,12 @@ fn new_proof_replaces_the_audit_and_its_duties() {
 		assert_ok!(confirm(first.auditors[0]));
 		next_proof_may_rise(4..7);
 		let second = audit().expect("begun");
-		assert!(second.drawn > 0 && second.confirmed == 0);
+		assert!(second.auditors.len() > 1 && second.confirmed == 0);
 		assert!(auditors(&first).is_disjoint(&auditors(&second)));
 		assert_eq!(obliged(), auditors(&second));
 		assert_noop!(confirm(first.auditors[1]), Error::<Test>::NotAuditor);
 		// Whoever had its word about the older proof may be drawn for the newer one.
+		let_audit_close();
 		next_proof_may_rise(1..4);
 		let third = audit().expect("begun");
 		assert!(third.auditors.iter().all(|auditor| duties(*auditor) == vec![KEY]));
@@ -288,9 +421,11 @@ fn new_proof_replaces_the_audit_and_its_duties() {
 fn running_challenge_leaves_the_audit_of_the_older_proof() {
 	build_and_execute(|| {
 		let begun = first_proof(MANY);
-		commit_again();
-		assert_eq!(audit(), Some(begun.clone()));
 		assert_ok!(confirm(begun.auditors[0]));
+		let before = audit();
+		commit_again();
+		assert_eq!(audit(), before);
+		assert_ok!(confirm(begun.auditors[1]));
 	});
 }
 
@@ -298,12 +433,13 @@ fn running_challenge_leaves_the_audit_of_the_older_proof() {
 fn failed_challenge_ends_the_audit() {
 	build_and_execute(|| {
 		let begun = first_proof(MANY);
+		assert_ok!(confirm(begun.auditors[0]));
 		commit_again();
 		let useless = bounded(vec![Default::default(); 16]);
 		assert_ok!(ResourceVerification::submit_openings(machine(), useless, archive()));
 		assert_eq!(challenge().stage, Stage::Failed);
 		assert_eq!((audit(), obliged()), (None, BTreeSet::new()));
-		assert_noop!(confirm(begun.auditors[0]), Error::<Test>::NoAudit);
+		assert_noop!(confirm(begun.auditors[1]), Error::<Test>::NoAudit);
 	});
 }
 

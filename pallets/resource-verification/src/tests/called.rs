@@ -1,15 +1,15 @@
 //! Challenges that the chain calls for, of one machine at a time and of a whole class in one window.
 
-use crate::{called::CLASS_SAMPLE_MAX, mock::*, Capabilities, Challenges, Event};
+use crate::{called::CLASS_SAMPLE_MAX, mock::*, Capabilities, Challenges, Duties, Error, Event};
 use aidragon_primitives::{
+	audit::AUDIT_BLOCKS,
 	interface::Capabilities as _,
 	verification::{Challenge, Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
 	BlockNumber, WorkerId,
 };
-use frame_support::assert_ok;
+use frame_support::{assert_noop, assert_ok};
+use std::collections::BTreeSet;
 
-/// So many places on the roster that one of them is called in every block without a window of a class.
-const PLACES: usize = 2_400;
 /// The last block of the proofs here, beyond every test.
 const UNTIL: BlockNumber = 90_000;
 
@@ -33,14 +33,7 @@ fn valid_until() -> Option<BlockNumber> {
 /// Lets [`WORKER`]'s processors be called, and gives the block of the call.
 fn processor_is_called() -> BlockNumber {
 	prove(WORKER, Slot::Processor, UNTIL);
-	is_alone_on_line(WORKER);
-	let until = System::block_number() + 100;
-	while called(WORKER).is_none() {
-		assert!(System::block_number() < until, "it is called in half of all blocks");
-		run_to(System::block_number() + 1);
-	}
-	Online::set(Vec::new());
-	System::block_number()
+	run_to_call()
 }
 
 #[test]
@@ -189,7 +182,51 @@ fn called_challenge_that_is_answered_renews_the_proof() {
 			archive()
 		));
 		assert_eq!(valid_until(), Some(now + 5 + Slot::Processor.validity_blocks()));
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Proved)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Proved)]);
+	});
+}
+
+#[test]
+fn p7_pending_audit_does_not_stop_a_call_and_its_pass_begins_another() {
+	build_and_execute(|| {
+		let first = pass(&committed_run(), archive(), 0..21);
+		let request = || ResourceVerification::request_challenge(machine(), Slot::Processor);
+		let now = run_to_call();
+		assert_eq!(challenge().requested_at, now);
+		// Nor does the call end the audit.
+		assert_eq!(audit(), Some(first.clone()));
+		let run = commit_honest_run();
+		assert_eq!(audit(), Some(first.clone()));
+		let second = pass(&run, archive(), 21..42);
+		assert!(second.beacon != first.beacon && second.closes_at == now + 4 + AUDIT_BLOCKS);
+		assert_eq!((second.drawn, second.confirmed), (3, 0));
+		assert!(!MayRise::get(), "nobody confirmed the first");
+		let obliged: BTreeSet<_> = Duties::<Test>::iter_keys().collect();
+		assert_eq!(obliged, second.auditors.iter().copied().collect());
+		// The wait is for the newer one.
+		let confirm = |auditor| {
+			ResourceVerification::confirm_audit(machine_of(auditor), WORKER, Slot::Processor)
+		};
+		run_to(now + REQUEST_INTERVAL_BLOCKS);
+		assert_noop!(confirm(first.auditors[0]), Error::<Test>::NotAuditor);
+		assert_noop!(request(), Error::<Test>::AuditPending);
+		assert_ok!(confirm(second.auditors[0]));
+		assert_ok!(request());
+	});
+}
+
+#[test]
+fn p7_call_that_is_not_taken_up_is_no_way_around_a_pending_audit() {
+	build_and_execute(|| {
+		let audit = pass(&committed_run(), archive(), 0..21);
+		let request = || ResourceVerification::request_challenge(machine(), Slot::Processor);
+		let now = run_to_call();
+		run_to(now + REQUEST_INTERVAL_BLOCKS - 1);
+		assert_noop!(request(), Error::<Test>::ChallengePending);
+		run_to(now + REQUEST_INTERVAL_BLOCKS);
+		assert_noop!(request(), Error::<Test>::AuditPending);
+		run_to(audit.closes_at + 1);
+		assert_ok!(request());
 	});
 }
 
@@ -220,7 +257,7 @@ fn p7_called_challenge_that_is_not_taken_up_is_lost() {
 		run_to(now + REQUEST_INTERVAL_BLOCKS);
 		assert_eq!(Heard::get(), vec![], "nothing waits: it is noted with the next challenge");
 		assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Failed)]);
 		assert_eq!(Slashed::get(), vec![]);
 	});
 }
@@ -237,7 +274,7 @@ fn p7_called_challenge_that_is_committed_and_not_opened_is_lost() {
 		assert!(ResourceVerification::request_challenge(machine(), Slot::Processor).is_err());
 		run_to(now + interval);
 		assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Failed)]);
 	});
 }
 

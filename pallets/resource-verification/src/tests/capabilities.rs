@@ -2,6 +2,7 @@
 
 use crate::{mock::*, Capabilities, Challenges};
 use aidragon_primitives::{
+	audit::AUDIT_BLOCKS,
 	interface::Capabilities as _,
 	verification::{Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
 	worker::Proof,
@@ -22,6 +23,9 @@ fn commit() {
 	let committed = Committed::Run(honest_run().commitment());
 	assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
 }
+
+/// Blocks after which proofs of older hardware count no more: longer than an audit can keep the machine from new ones.
+const LAPSE_BLOCKS: BlockNumber = AUDIT_BLOCKS + 40;
 
 /// Passes a challenge in block 5.
 fn pass() -> Proof {
@@ -93,12 +97,12 @@ fn p4_proofs_lapse_soon_when_the_hardware_changed() {
 		prove(WORKER, Slot::Memory, 40);
 		run_to(10);
 		ResourceVerification::hardware_changed(WORKER);
-		assert_eq!(valid_until(Slot::Processor), Some(70));
+		assert_eq!(valid_until(Slot::Processor), Some(10 + LAPSE_BLOCKS));
 		assert_eq!(valid_until(Slot::Memory), Some(40), "no proof gets longer");
 		// Nor does claiming more again.
 		run_to(30);
 		ResourceVerification::hardware_changed(WORKER);
-		assert_eq!(valid_until(Slot::Processor), Some(70));
+		assert_eq!(valid_until(Slot::Processor), Some(10 + LAPSE_BLOCKS));
 	});
 }
 
@@ -118,19 +122,20 @@ fn p7_running_challenge_does_not_prolong_a_proof_of_older_hardware() {
 		run_to(20);
 		ResourceVerification::hardware_changed(WORKER);
 		// Requested in time, committed in the last block of the proof.
-		run_to(75);
+		let last = 20 + LAPSE_BLOCKS;
+		run_to(last - 5);
 		request();
-		run_to(80);
+		run_to(last);
 		commit();
-		assert!(challenge().answer_deadline() > Some(80));
-		assert_eq!(valid_until(Slot::Processor), Some(80));
+		assert!(challenge().answer_deadline() > Some(last));
+		assert_eq!(valid_until(Slot::Processor), Some(last));
 	});
 	build_and_execute(|| {
 		prove(WORKER, Slot::Processor, 9_000);
 		run_to(20);
 		request();
 		ResourceVerification::hardware_changed(WORKER);
-		assert_eq!(challenge().proof_until, 80);
+		assert_eq!(challenge().proof_until, 20 + LAPSE_BLOCKS);
 	});
 }
 

@@ -201,6 +201,27 @@ fn p8_confirmation_is_free_once_for_who_was_drawn_and_for_nobody_else() {
 }
 
 #[test]
+fn p8_request_is_not_free_while_the_last_proof_is_audited() {
+	build_and_execute(|| {
+		let (audit, _) = audited_run();
+		for block in [1 + REQUEST_INTERVAL_BLOCKS, audit.closes_at] {
+			run_to(block);
+			assert!(!is_free(request()) && is_free(request_memory()));
+			assert!(is_free_for(machine_of(audit.auditors[0]), &request()));
+		}
+		run_to(audit.closes_at + 1);
+		assert!(is_free(request()));
+	});
+	build_and_execute(|| {
+		let (audit, _) = audited_run();
+		run_to(1 + REQUEST_INTERVAL_BLOCKS);
+		assert!(!is_free(request()));
+		assert_ok!(RuntimeCall::from(confirm()).dispatch(machine_of(audit.auditors[1])));
+		assert!(is_free(request()));
+	});
+}
+
+#[test]
 fn p8_report_is_free_only_for_who_was_drawn_and_of_the_archive() {
 	build_and_execute(|| {
 		let (audit, entries) = audited_run();

@@ -5,7 +5,7 @@ use aidragon_primitives::{
 	audit::Entry,
 	challenge::{Commitment, MatrixSize},
 	memory::MemoryCommitment,
-	verification::{Answer, Committed, Slot},
+	verification::{Answer, Committed, Slot, REQUEST_INTERVAL_BLOCKS},
 };
 use frame_support::{assert_noop, assert_ok, traits::GetCallName};
 use sp_runtime::{traits::Dispatchable, DispatchError};
@@ -114,5 +114,12 @@ fn p9_another_machine_cannot_have_an_auditors_word() {
 				ResourceVerification::confirm_audit(machine_of(stranger), WORKER, Slot::Processor);
 			assert_noop!(refused, Error::<Test>::NotAuditor);
 		}
+		// So nobody else ends the machine's wait either.
+		run_to(1 + REQUEST_INTERVAL_BLOCKS);
+		let request = || ResourceVerification::request_challenge(machine(), Slot::Processor);
+		assert_noop!(request(), Error::<Test>::AuditPending);
+		let auditor = machine_of(audit.auditors[0]);
+		assert_ok!(ResourceVerification::confirm_audit(auditor, WORKER, Slot::Processor));
+		assert_ok!(request());
 	});
 }

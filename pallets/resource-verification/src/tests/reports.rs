@@ -11,7 +11,7 @@ use aidragon_primitives::{
 	merkle::{MerklePath, Software},
 	verification::{check, Answer, Challenge, Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
 	worker::Capability,
-	Hash32, WorkerId,
+	BlockNumber, Hash32, WorkerId,
 };
 use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchResult;
@@ -93,7 +93,7 @@ struct State {
 	challenges: Vec<((WorkerId, Slot), Challenge)>,
 	audits: Vec<((WorkerId, Slot), Audit)>,
 	duties: Vec<(WorkerId, Vec<(WorkerId, Slot)>)>,
-	heard: Vec<(WorkerId, Outcome)>,
+	heard: Vec<(WorkerId, Slot, Outcome)>,
 	slashed: usize,
 }
 
@@ -108,12 +108,17 @@ fn state() -> State {
 	}
 }
 
+/// What the registry hears of a proof that is lost.
+fn proved_and_failed(slot: Slot) -> Vec<(WorkerId, Slot, Outcome)> {
+	vec![(WORKER, slot, Outcome::Proved), (WORKER, slot, Outcome::Failed)]
+}
+
 /// Fails unless [`WORKER`] lost what it proved of its processors by a report of `reporter`.
 fn assert_lost(entry: u32, reporter: u64, slashed: u128) {
 	let capability = Capabilities::<Test>::get(WORKER).unwrap_or_default();
 	assert_eq!(capability.processor, None);
 	assert_eq!(challenge().stage, Stage::Failed);
-	assert_eq!(Heard::get(), vec![(WORKER, Outcome::Proved), (WORKER, Outcome::Failed)]);
+	assert_eq!(Heard::get(), proved_and_failed(Slot::Processor));
 	let expected = match slashed {
 		0 => vec![],
 		_ => vec![(WORKER, slashed, Some(reporter))],
@@ -168,33 +173,88 @@ fn p7_false_entry_is_taken_in_the_last_block_and_refused_after_it() {
 	});
 }
 
+fn request() -> DispatchResult {
+	ResourceVerification::request_challenge(machine(), Slot::Processor)
+}
+
+/// Fails unless another challenge may be requested from `block` on, and not before.
+fn assert_next_request_is_at(block: BlockNumber) {
+	run_to(block - 1);
+	assert_noop!(request(), Error::<Test>::ChallengePending);
+	run_to(block);
+	assert_ok!(request());
+}
+
 #[test]
 fn p7_next_challenge_is_no_way_around_a_report() {
 	build_and_execute(|| {
-		let (_, found) = forger_passes();
-		let requested_at = 1 + REQUEST_INTERVAL_BLOCKS;
-		run_to(requested_at);
-		assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
-		run_to(requested_at + 2);
-		let committed = Committed::Run(honest_run().commitment());
-		assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
+		let (audit, found) = forger_passes();
+		for block in [1 + REQUEST_INTERVAL_BLOCKS, audit.closes_at] {
+			run_to(block);
+			assert_noop!(request(), Error::<Test>::AuditPending);
+		}
 		let index = found.0;
 		assert_ok!(report(RuntimeOrigin::signed(STRANGER), Slot::Processor, found));
 		assert_lost(index, STRANGER, 50);
-		run_to(requested_at + 4);
-		let useless = bounded(vec![Opening::default(); 16]);
+	});
+}
+
+#[test]
+fn p7_confirmed_proof_that_is_challenged_again_is_no_way_around_a_report() {
+	build_and_execute(|| {
+		let (audit, found) = forger_passes();
+		assert_ok!(confirm(audit.auditors[0]));
+		run_to(1 + REQUEST_INTERVAL_BLOCKS);
+		assert_ok!(request());
+		commit_honest_run();
+		let index = found.0;
+		assert_ok!(report(RuntimeOrigin::signed(STRANGER), Slot::Processor, found));
+		assert_lost(index, STRANGER, 50);
+	});
+}
+
+#[test]
+fn p7_report_ends_a_called_challenge_that_runs() {
+	build_and_execute(|| {
+		let (_, found) = forger_passes();
+		run_to_call();
+		let run = commit_honest_run();
+		let answer = bounded(open(&run));
+		let reported_at = System::block_number();
+		let index = found.0;
+		assert_ok!(report(RuntimeOrigin::signed(STRANGER), Slot::Processor, found));
+		assert_lost(index, STRANGER, 50);
 		assert_noop!(
-			ResourceVerification::submit_openings(machine(), useless, archive()),
+			ResourceVerification::submit_openings(machine(), answer, archive()),
 			Error::<Test>::NoChallenge
 		);
-		let request = || ResourceVerification::request_challenge(machine(), Slot::Processor);
-		run_to(requested_at + Slot::Processor.lost_interval_blocks() - 1);
-		assert_noop!(request(), Error::<Test>::ChallengePending);
-		run_to(requested_at + Slot::Processor.lost_interval_blocks());
-		assert_ok!(request());
+		assert_next_request_is_at(reported_at + Slot::Processor.lost_interval_blocks());
 		// It was told once.
 		assert_eq!(Heard::get().len(), 2);
 	});
+}
+
+#[test]
+fn p7_wait_for_the_next_challenge_runs_from_the_block_of_the_report() {
+	for wait in [0, 30, AUDIT_BLOCKS] {
+		build_and_execute(|| {
+			let (_, found) = forger_passes();
+			let reported_at = 5 + wait;
+			run_to(reported_at);
+			assert_ok!(report(RuntimeOrigin::signed(STRANGER), Slot::Processor, found));
+			let (slot, stage) = (Slot::Processor, Stage::Failed);
+			let failed = Challenge {
+				slot,
+				requested_at: reported_at,
+				is_called: false,
+				proof_until: 0,
+				stage,
+			};
+			assert_eq!(challenge(), failed);
+			assert_next_request_is_at(reported_at + 240);
+			assert_eq!(Heard::get().len(), 2, "it was told once");
+		});
+	}
 }
 
 #[test]
@@ -287,15 +347,11 @@ fn p7_refuted_report_is_no_confirmation() {
 		let (begun, entries) = honest_machine_passes(|_| {});
 		assert_ok!(report(machine_of(begun.auditors[0]), Slot::Processor, shown(&entries, 7)));
 		assert_eq!(audit().map(|audit| (audit.drawn, audit.confirmed)), Some((3, 0)));
-		let now = 1 + REQUEST_INTERVAL_BLOCKS;
-		run_to(now);
-		assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
-		run_to(now + 2);
-		let run = honest_run();
-		let committed = Committed::Run(run.commitment());
-		assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
-		run_to(now + 4);
-		pass(&run, archive(), 0..0);
+		run_to(begun.closes_at);
+		assert_noop!(request(), Error::<Test>::AuditPending);
+		run_to(begun.closes_at + 1);
+		assert_ok!(request());
+		pass(&commit_honest_run(), archive(), 0..0);
 		assert!(!MayRise::get());
 	});
 }
@@ -420,10 +476,13 @@ fn p7_false_block_costs_the_memorys_proof_and_leaves_the_processors() {
 		let found = entries.find_fault(&audit).expect("auditors look at 128 entries");
 		let (entry, reporter) = (found.0, hot_key(&audit));
 		assert_ok!(report(RuntimeOrigin::signed(reporter), slot, found));
+		assert_eq!(Heard::get(), proved_and_failed(slot));
 		assert_eq!(Slashed::get(), vec![(WORKER, 50, Some(reporter))]);
 		System::assert_last_event(
 			Event::AuditFailed { worker: WORKER, slot, entry, reporter, slashed: 50 }.into(),
 		);
+		let failed = Challenges::<Test>::get((WORKER, slot)).expect("requested");
+		assert_eq!((failed.stage, failed.requested_at), (Stage::Failed, 5), "not of the request");
 		assert_eq!(Capabilities::<Test>::get(WORKER), kept);
 		assert_eq!(challenge().stage, Stage::Passed);
 		assert_eq!(

@@ -2,6 +2,7 @@
 
 use crate::{mock::*, Challenges, Error, Event};
 use aidragon_primitives::{
+	audit::AUDIT_BLOCKS,
 	memory::MemoryCommitment,
 	verification::{Challenge, Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
 	BlockNumber,
@@ -63,14 +64,14 @@ fn p7_request_is_refused_for_longer_when_nothing_was_answered() {
 		run_to(7);
 		assert_ok!(commit(Committed::Run(honest_run().commitment())));
 		assert_next_request_is_at(Slot::Processor, 1 + Slot::Processor.lost_interval_blocks());
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Failed)]);
 	});
 	build_and_execute(|| {
 		assert_ok!(request(Slot::Memory));
 		run_to(3);
 		assert_ok!(commit(Committed::Fill(MemoryCommitment { memory_mib: 64, root: [1; 32] })));
 		assert_next_request_is_at(Slot::Memory, 1 + Slot::Memory.lost_interval_blocks());
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Memory, Outcome::Failed)]);
 	});
 }
 
@@ -79,10 +80,13 @@ fn p7_request_is_refused_for_longer_when_failed() {
 	build_and_execute(|| {
 		committed_run();
 		let useless = vec![Default::default(); 16];
+		run_to(9);
 		assert_ok!(ResourceVerification::submit_openings(machine(), bounded(useless), archive()));
+		// From its request on, whenever its openings came.
+		assert_eq!(challenge().requested_at, 1);
 		assert_next_request_is_at(Slot::Processor, 1 + Slot::Processor.lost_interval_blocks());
 		// It was told when it failed, and not again.
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Failed)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Failed)]);
 	});
 }
 
@@ -96,7 +100,59 @@ fn request_is_refused_until_the_interval_is_over_when_passed() {
 			archive()
 		));
 		assert_next_request_is_at(Slot::Processor, 1 + REQUEST_INTERVAL_BLOCKS);
-		assert_eq!(Heard::get(), vec![(WORKER, Outcome::Proved)]);
+		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Proved)]);
+	});
+}
+
+/// The first block in which another challenge may be requested but for the audit.
+const NEXT: BlockNumber = 1 + REQUEST_INTERVAL_BLOCKS;
+
+#[test]
+fn p7_request_is_refused_while_the_last_proof_is_audited() {
+	build_and_execute(|| {
+		let audit = pass(&committed_run(), archive(), 0..21);
+		run_to(NEXT - 1);
+		assert_noop!(request(Slot::Processor), Error::<Test>::ChallengePending);
+		for block in [NEXT, audit.closes_at] {
+			run_to(block);
+			assert_noop!(request(Slot::Processor), Error::<Test>::AuditPending);
+		}
+		run_to(audit.closes_at + 1);
+		assert_ok!(request(Slot::Processor));
+		assert_eq!(challenge().requested_at, audit.closes_at + 1);
+	});
+}
+
+#[test]
+fn request_is_taken_as_soon_as_one_auditor_confirmed() {
+	build_and_execute(|| {
+		let audit = pass(&committed_run(), archive(), 0..21);
+		run_to(NEXT + 9);
+		assert_noop!(request(Slot::Processor), Error::<Test>::AuditPending);
+		let auditor = machine_of(audit.auditors[2]);
+		assert_ok!(ResourceVerification::confirm_audit(auditor, WORKER, Slot::Processor));
+		assert_ok!(request(Slot::Processor));
+	});
+	// A word in time makes the interval no shorter.
+	build_and_execute(|| {
+		let audit = pass(&committed_run(), archive(), 0..21);
+		let auditor = machine_of(audit.auditors[2]);
+		assert_ok!(ResourceVerification::confirm_audit(auditor, WORKER, Slot::Processor));
+		assert_next_request_is_at(Slot::Processor, NEXT);
+	});
+}
+
+#[test]
+fn request_waits_for_no_audit_of_another_slot_or_machine() {
+	build_and_execute(|| {
+		begin_audit(WORKER, Slot::Memory, 1);
+		begin_audit(1, Slot::Processor, WORKER);
+		assert_ok!(request(Slot::Processor));
+		assert_noop!(request(Slot::Memory), Error::<Test>::AuditPending);
+		run_to(5 + AUDIT_BLOCKS);
+		assert_noop!(request(Slot::Memory), Error::<Test>::AuditPending);
+		run_to(6 + AUDIT_BLOCKS);
+		assert_ok!(request(Slot::Memory));
 	});
 }
 

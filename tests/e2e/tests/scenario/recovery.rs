@@ -159,7 +159,10 @@ async fn dead_for_good(scene: &Scene, market: &mut Market) -> Result<()> {
 	market.check_paid_once(&before, &task).await?;
 	let head = market.chain.head(View::Best).await?;
 	let record = market.chain.at(&head).worker(dead).await?.context("the dead worker is gone")?;
-	ensure!(record.missed == 1 && record.running == 0 && !record.availability.is_online(), "{record:?}");
+	ensure!(
+		record.missed == 1 && record.running == 0 && !record.availability.is_online(),
+		"{record:?}"
+	);
 	ensure!(record.ledger.reserved().vcpus == 0, "the dead worker's capacity is still taken");
 	market.workers.retain(|(worker, _)| *worker != dead);
 	scene.say("the other worker took over, and nothing was lost");
