@@ -23,23 +23,29 @@ trial() {
 	done | paste -sd ' '
 }
 
-# measured PALLET BENCHMARK COMPONENT REPEATS FIELD...: the medians of what a benchmark shows in the compiled runtime.
+# measured PALLET BENCHMARK COMPONENT REPEATS: reads, writes and nanoseconds of a benchmark in the compiled runtime: the most of the
+# first two, which only some of the runs count, and the median of the last.
 measured() {
-	local pallet=$1 name=$2 component=$3 repeats=$4 file field
-	shift 4
+	local file
 	file=$(mktemp)
-	"${BENCHER[@]}" --pallet "pallet_$pallet" --extra --extrinsic "$name" --low "$component" --high "$component" \
-		--steps 2 --repeat "$repeats" --json-file "$file" >/dev/null 2>&1 || die "the benchmark $name failed"
-	for field in "$@"; do
-		grep -o "\"$field\": *[0-9]*" "$file" | grep -o '[0-9]*$' | sort -n |
-			awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
-	done | paste -sd ' '
+	"${BENCHER[@]}" --pallet "pallet_$1" --extra --extrinsic "$2" --low "$3" --high "$3" \
+		--steps 2 --repeat "$4" --json-file "$file" >/dev/null 2>&1 || die "the benchmark $2 failed"
+	{
+		numbers "$file" reads | tail -n 1
+		numbers "$file" writes | tail -n 1
+		numbers "$file" extrinsic_time | awk '{ ns[NR] = $1 } END { print ns[int((NR + 1) / 2)] }'
+	} | paste -sd ' '
 	rm "$file"
+}
+
+# What a field has in a file of results, in ascending order.
+numbers() {
+	grep -o "\"$2\": *[0-9]*" "$1" | grep -o '[0-9]*$' | sort -n
 }
 
 # Microseconds that a benchmark of resource-verification takes: the median of 50.
 benchmark_us() {
-	measured resource_verification "$1" "$2" 50 extrinsic_time | awk '{ printf "%.1f", $1 / 1000 }'
+	measured resource_verification "$1" "$2" 50 | awk '{ printf "%.1f", $3 / 1000 }'
 }
 
 on_chain() {
@@ -72,9 +78,9 @@ per_block() {
 	echo "A block, by machines on line"
 	echo "  machines  calls: reads  writes    us    class window: reads  writes    us"
 	for exponent in 3 5 6; do
-		read -r reads writes ns < <(measured node_registry calls_at_scale "$exponent" 5 reads writes extrinsic_time)
+		read -r reads writes ns < <(measured node_registry calls_at_scale "$exponent" 5)
 		read -r class_reads class_writes class_ns < <(
-			measured resource_verification class_at_scale "$exponent" 5 reads writes extrinsic_time
+			measured resource_verification class_at_scale "$exponent" 5
 		)
 		printf '%10s  %12s  %6s  %4s    %19s  %6s  %4s\n' "$((10 ** exponent))" "$reads" "$writes" $((ns / 1000)) \
 			"$class_reads" "$class_writes" $((class_ns / 1000))
@@ -82,12 +88,13 @@ per_block() {
 }
 
 prover() {
-	local rows kernel mops share
+	local rows kernel mops share blake3
 	echo "The prover, on one thread"
-	echo "  rows  kernel       Mops      part of it that is hashing"
+	echo "  rows  kernel       Mops      part of it that is hashing  BLAKE3 over BLAKE2, time for the leaves"
 	for rows in 512 1024 2048 4096; do
-		read -r kernel mops share < <(trial --rows "$rows" --threads 1 --seconds 3 -- kernel throughput_mops hash_share)
-		printf '%6s  %-11s  %-8.0f  %.1f %%\n' "$rows" "$kernel" "$mops" "$(awk "BEGIN { print 100 * $share }")"
+		read -r kernel mops share blake3 < <(trial --rows "$rows" --threads 1 --seconds 3 -- kernel throughput_mops hash_share blake3_over_blake2)
+		printf '%6s  %-11s  %-8.0f  %.1f %%                       %.2f\n' \
+			"$rows" "$kernel" "$mops" "$(awk "BEGIN { print 100 * $share }")" "$blake3"
 	done
 }
 

@@ -526,7 +526,7 @@ pub mod pallet {
 		/// Whether an attestor that governance lists signed what a machine runs on.
 		pub fn is_energy_attested(worker: WorkerId) -> bool {
 			let attestor = Workers::<T>::get(worker).and_then(|worker| worker.energy_attestor);
-			attestor.is_some_and(|attestor| Attestors::<T>::contains_key(attestor))
+			attestor.is_some_and(Attestors::<T>::contains_key)
 		}
 	}
 }

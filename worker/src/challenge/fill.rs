@@ -184,7 +184,7 @@ mod tests {
 	#[test]
 	fn only_memory_that_is_there_is_filled() {
 		let most = fillable_mib(u32::MAX);
-		assert!(most > 0 && most % MEMORY_STEP_MIB == 0);
+		assert!(most > 0 && most.is_multiple_of(MEMORY_STEP_MIB));
 		assert_eq!(fillable_mib(100), 96);
 		assert_eq!(fillable_mib(15), 0);
 	}

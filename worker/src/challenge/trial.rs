@@ -7,7 +7,9 @@ use super::{
 use aidragon_kernels::fastest;
 use aidragon_primitives::{
 	challenge::{MatrixSize, NextRows, Prover},
+	merkle::{Hasher, Software, LEAF_BYTES},
 	worker::{Capability, Capacity, Proof},
+	Hash32,
 };
 use serde::Serialize;
 use std::{
@@ -32,6 +34,8 @@ pub struct Trial {
 	pub throughput_mops: f64,
 	/// The part of a round's time that goes into hashing its state, on one thread.
 	pub hash_share: f64,
+	/// The time that hashing a state's leaves takes with BLAKE3, over that with BLAKE2b, which is in use.
+	pub blake3_over_blake2: f64,
 	/// Memory that the states of such a run take, in MiB.
 	pub states_mib: usize,
 	/// Elements that the chain opens of such a run.
@@ -62,6 +66,7 @@ pub fn try_out(threads: u16, memory_mib: u32, size: Option<MatrixSize>, time: Du
 		seconds,
 		throughput_mops,
 		hash_share: hash_share(size),
+		blake3_over_blake2: blake3_over_blake2(size),
 		states_mib: ((prover.rounds() as usize + 1) * size.state_bytes()) >> 20,
 		openings: size.openings(),
 		opening_bytes: size.opening_bytes_max(),
@@ -87,6 +92,18 @@ fn hash_share(size: MatrixSize) -> f64 {
 	let hashing = begun.elapsed();
 	drop(hashed);
 	hashing.as_secs_f64() / round.as_secs_f64()
+}
+
+/// Hashes the leaves of a state with either function.
+fn blake3_over_blake2(size: MatrixSize) -> f64 {
+	let bytes: Vec<u8> = (0..size.state_bytes()).map(|at| at as u8).collect();
+	let time = |hash: fn(&[u8]) -> Hash32| {
+		let begun = Instant::now();
+		let hashes: Vec<Hash32> = bytes.chunks_exact(LEAF_BYTES).map(hash).collect();
+		std::hint::black_box(hashes);
+		begun.elapsed().as_secs_f64()
+	};
+	time(|leaf| *blake3::hash(leaf).as_bytes()) / time(Software::hash)
 }
 
 impl fmt::Display for Trial {
