@@ -314,7 +314,8 @@ mod benchmarks {
 		let called;
 		#[block]
 		{
-			called = Pallet::<T>::call_class(&lengths, 1, machines - 5, Slot::Processor);
+			called =
+				Pallet::<T>::call_class(&lengths, 1, machines - CLASS_SAMPLE_MAX, Slot::Processor);
 		}
 		assert_eq!(called, CLASS_SAMPLE_MAX);
 		Ok(())
