@@ -16,7 +16,7 @@ use crate::{
 	memory::{self, MemoryOpening},
 	merkle::{root_from_path, Hasher, MerklePath, MerkleTree, Software},
 	task::BlobRef,
-	verification::Committed,
+	verification::{Committed, Work},
 	BlockNumber, Hash32, WorkerId,
 };
 use alloc::vec::Vec;
@@ -149,6 +149,14 @@ pub struct Entries {
 }
 
 impl Entries {
+	/// Opens all that an audit draws by `beacon`. `None` where the work does not hold it.
+	pub fn of(work: &Work, beacon: &Hash32) -> Option<Self> {
+		match work {
+			Work::Run(prover) => Self::of_run(prover, beacon),
+			Work::Fill(filled) => Self::of_fill(filled, beacon),
+		}
+	}
+
 	/// Opens all that an audit of a run draws. `None` where the run does not hold it.
 	pub fn of_run(prover: &challenge::Prover, beacon: &Hash32) -> Option<Self> {
 		let drawn =

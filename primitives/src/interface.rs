@@ -57,10 +57,14 @@ pub trait Roster {
 	fn is_idle(worker: WorkerId) -> bool;
 }
 
+/// How many machines are on line in all.
+pub fn count_online(lengths: &[u32; PROOF_TIERS + 1]) -> u32 {
+	lengths.iter().fold(0, |sum, length| sum.saturating_add(*length))
+}
+
 /// Draws a machine that is on line, each with the same chance: its tier and its position.
 pub fn draw_online(lengths: &[u32; PROOF_TIERS + 1], stream: &mut SeedStream) -> Option<(u8, u32)> {
-	let total = lengths.iter().fold(0u32, |sum, length| sum.saturating_add(*length));
-	let mut left = stream.below(total);
+	let mut left = stream.below(count_online(lengths));
 	for (tier, length) in (0u8..).zip(lengths) {
 		if left < *length {
 			return Some((tier, left));

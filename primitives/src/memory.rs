@@ -89,8 +89,7 @@ pub struct MemoryCommitment {
 impl MemoryCommitment {
 	/// Whether a fill can have that size.
 	pub fn is_in_range(&self) -> bool {
-		self.memory_mib.is_multiple_of(MEMORY_STEP_MIB)
-			&& (MEMORY_STEP_MIB..=MEMORY_MAX_MIB).contains(&self.memory_mib)
+		Layout::new(self.memory_mib).is_some()
 	}
 }
 

@@ -5,10 +5,11 @@
 //! deadline, openings that a younger block draws.
 
 use crate::{
-	challenge::{self, Commitment, Openings, ROUNDS_MAX, WINDOW_BLOCKS},
-	memory::{self, MemoryCommitment, MemoryOpenings},
+	challenge::{self, Commitment, Openings, Prover, ROUNDS_MAX, WINDOW_BLOCKS},
+	memory::{self, Filled, MemoryCommitment, MemoryOpenings},
 	BlockNumber, Hash32,
 };
+use alloc::{boxed::Box, vec::Vec};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -162,6 +163,43 @@ impl Answer {
 		match self {
 			Self::Run(openings) => openings.len() as u32,
 			Self::Fill(openings) => openings.len() as u32,
+		}
+	}
+}
+
+/// What a machine did for a challenge, with all that openings take.
+#[derive(Debug)]
+pub enum Work {
+	/// A run of rounds.
+	Run(Box<Prover>),
+	/// A fill of memory.
+	Fill(Box<Filled>),
+}
+
+impl Work {
+	/// What to commit to; `None` where not a single round was finished.
+	pub fn committed(&self) -> Option<Committed> {
+		match self {
+			Self::Run(prover) => (prover.rounds() > 0).then(|| Committed::Run(prover.commitment())),
+			Self::Fill(filled) => Some(Committed::Fill(filled.commitment())),
+		}
+	}
+
+	/// Opens what `beacon` draws on chain. `None` where the work does not hold it.
+	pub fn answer(&self, beacon: &Hash32) -> Option<Answer> {
+		match self {
+			Self::Run(prover) => {
+				let drawn = challenge::positions(beacon, &prover.commitment());
+				let opened: Option<Vec<_>> =
+					drawn.iter().map(|position| prover.open(position)).collect();
+				Openings::try_from(opened?).ok().map(Answer::Run)
+			}
+			Self::Fill(filled) => {
+				let drawn = memory::positions(beacon, &filled.commitment());
+				let opened: Option<Vec<_>> =
+					drawn.into_iter().map(|index| filled.open(index)).collect();
+				MemoryOpenings::try_from(opened?).ok().map(Answer::Fill)
+			}
 		}
 	}
 }

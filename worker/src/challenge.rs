@@ -19,7 +19,7 @@ pub use extent::Extent;
 pub use fill::{fillable_mib, start_fill, try_fill, Amount, FillTrial};
 pub use pace::Pace;
 pub use trial::{try_out, Trial};
-pub use work::{Doing, Work};
+pub use work::Doing;
 
 use aidragon_primitives::{
 	verification::{Challenge, Committed, Slot, Stage},

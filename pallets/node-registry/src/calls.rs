@@ -3,7 +3,7 @@
 use crate::{CalledAt, Calls, Config, Event, Online, OnlineLengths, Pallet, WeightInfo};
 use aidragon_primitives::{
 	beacon::{call_seed, SeedStream},
-	interface::{draw_online, Beacon},
+	interface::{count_online, draw_online, Beacon},
 	worker::{calls_in_block, Worker, CALL_ANSWER_BLOCKS},
 	BlockNumber, WorkerId,
 };
@@ -42,7 +42,7 @@ impl<T: Config> Pallet<T> {
 	/// Draws machines that are on line by the newest beacon, which nobody knew a block ago.
 	pub(crate) fn make_calls(now: BlockNumber) -> u32 {
 		let lengths = OnlineLengths::<T>::get();
-		let online = lengths.iter().fold(0u32, |sum, length| sum.saturating_add(*length));
+		let online = count_online(&lengths);
 		// A block without randomness of its own calls nobody: who is drawn must not be foreseen.
 		let fresh = |(block, _): &(BlockNumber, _)| block.saturating_add(1) == now;
 		let Some((_, beacon)) = T::Beacon::latest().filter(fresh) else { return 0 };

@@ -6,7 +6,7 @@
 use crate::{Capabilities, Challenges, Config, Event, Pallet};
 use aidragon_primitives::{
 	beacon::{call_seed, SeedStream},
-	interface::{draw_online, Roster},
+	interface::{count_online, draw_online, Roster},
 	verification::{Slot, Stage},
 	BlockNumber, Hash32, WorkerId,
 };
@@ -24,7 +24,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn call_challenges(fresh: Option<Hash32>) -> u32 {
 		let Some(beacon) = fresh else { return 0 };
 		let lengths = T::Roster::lengths();
-		let online = lengths.iter().fold(0u32, |sum, length| sum.saturating_add(*length));
+		let online = count_online(&lengths);
 		let mut stream = SeedStream::new(call_seed(beacon, b"challenge"));
 		let slot = match stream.below(2) {
 			0 => Slot::Processor,

@@ -18,10 +18,10 @@ use aidragon_primitives::{
 	attestation::{Attestation, ResultDigest, ATTESTATION_VERSION, METER_SCHEDULE},
 	audit::{Archive, Entries, Entry, AUDIT_OPENINGS},
 	beacon::{call_seed, challenge_seed},
-	challenge::{draw, positions, MatrixSize, NextRows, Opening, Openings, Portable, Prover},
-	memory::{self, Fill, MemoryOpenings},
+	challenge::{draw, MatrixSize, NextRows, Opening, Portable, Prover},
+	memory::Fill,
 	task::BlobRef,
-	verification::{Answer, Challenge, Committed, Slot, Stage},
+	verification::{Answer, Challenge, Slot, Stage, Work},
 	worker::{Capacity, Offer, TransportAddress},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN,
 };
@@ -191,11 +191,11 @@ impl Puppet {
 		let seed = challenge_seed(beacon, self.chain.genesis(), self.id, slot);
 		let work = tokio::task::spawn_blocking(move || compute(seed)).await?;
 		let work = work.context("the work could not be done")?;
-		let committed = work.committed();
+		let committed = work.committed().context("nothing was done")?;
 		self.send(&calls::commit_challenge(&committed)).await?;
 		let drawn_in = self.challenge(slot).await?.openings_block().context("no commitment")?;
 		let beacon = self.beacon(drawn_in).await?;
-		let answer = work.open(&beacon).context("what was drawn cannot be opened")?;
+		let answer = work.answer(&beacon).context("what was drawn cannot be opened")?;
 		Ok((answer, beacon, work))
 	}
 
@@ -274,42 +274,10 @@ async fn answer_calls(chain: Chain, hot_key: Account, id: WorkerId) {
 	}
 }
 
-/// What a puppet did for a challenge.
-enum Work {
-	Run(Prover),
-	Fill(memory::Filled),
-}
-
-impl Work {
-	fn committed(&self) -> Committed {
-		match self {
-			Self::Run(prover) => Committed::Run(prover.commitment()),
-			Self::Fill(filled) => Committed::Fill(filled.commitment()),
-		}
-	}
-
-	fn open(&self, beacon: &Hash32) -> Option<Answer> {
-		match self {
-			Self::Run(prover) => {
-				let drawn = positions(beacon, &prover.commitment());
-				let opened: Option<Vec<_>> =
-					drawn.iter().map(|position| prover.open(position)).collect();
-				Openings::try_from(opened?).ok().map(Answer::Run)
-			}
-			Self::Fill(filled) => {
-				let drawn = memory::positions(beacon, &filled.commitment());
-				let opened: Option<Vec<_>> =
-					drawn.into_iter().map(|index| filled.open(index)).collect();
-				MemoryOpenings::try_from(opened?).ok().map(Answer::Fill)
-			}
-		}
-	}
-}
-
 fn run_rounds(seed: Hash32) -> Option<Work> {
 	let mut prover = Prover::new(seed, MatrixSize::N512);
 	while prover.rounds() < ROUNDS && prover.run_round(&Portable) {}
-	Some(Work::Run(prover))
+	Some(Work::Run(Box::new(prover)))
 }
 
 /// A run of which all but the first round is made up.
@@ -320,9 +288,9 @@ fn pretend_rounds(seed: Hash32) -> Option<Work> {
 	while prover.rounds() < ROUNDS && prover.complete_round(vec![next]) {
 		next = NextRows::new(size, vec![0; size.state_bytes()]);
 	}
-	Some(Work::Run(prover))
+	Some(Work::Run(Box::new(prover)))
 }
 
 fn fill_memory(seed: Hash32) -> Option<Work> {
-	Fill::new(seed, MEMORY_MIB)?.run().map(Work::Fill)
+	Fill::new(seed, MEMORY_MIB)?.run().map(Box::new).map(Work::Fill)
 }

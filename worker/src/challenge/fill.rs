@@ -1,9 +1,10 @@
 //! Fills the memory that is sold, on all processors that are sold.
 
-use super::{Doing, Pace, Work};
+use super::{Doing, Pace};
 use crate::machine::available_memory_mib;
 use aidragon_primitives::{
 	memory::{opening_bytes_max, Fill, Segment, MEMORY_SLICES, MEMORY_STEP_MIB},
+	verification::Work,
 	Hash32,
 };
 use serde::Serialize;
@@ -152,7 +153,7 @@ mod tests {
 			let work = (&mut fill.handle).await.unwrap().unwrap();
 			let committed = work.committed().unwrap();
 			assert_eq!(committed, Committed::Fill(alone), "{threads} threads");
-			let answer = work.answer(&committed, &[5; 32]).unwrap();
+			let answer = work.answer(&[5; 32]).unwrap();
 			assert_eq!(check::<Software>(&[7; 32], &committed, &[5; 32], &answer), Ok(()));
 			assert_eq!(fill.done(), 16);
 		}

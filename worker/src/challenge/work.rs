@@ -1,13 +1,7 @@
-//! Work for a challenge: under way on threads of its own, and done.
+//! Work for a challenge, under way on threads of its own.
 
 use super::Pace;
-use aidragon_primitives::{
-	audit::Entries,
-	challenge::{self, Openings, Prover},
-	memory::{self, Filled, MemoryOpenings},
-	verification::{Answer, Committed},
-	BlockNumber, Hash32,
-};
+use aidragon_primitives::{verification::Work, BlockNumber, Hash32};
 use std::{
 	sync::{
 		atomic::{AtomicBool, AtomicU32, Ordering},
@@ -16,56 +10,6 @@ use std::{
 	time::Instant,
 };
 use tokio::task::JoinHandle;
-
-/// What was computed, with all that openings take.
-pub enum Work {
-	/// A run of rounds.
-	Run(Box<Prover>),
-	/// A fill of memory.
-	Fill(Box<Filled>),
-}
-
-impl Work {
-	/// What to commit to; `None` where not a single round was finished.
-	pub fn committed(&self) -> Option<Committed> {
-		match self {
-			Self::Run(prover) => (prover.rounds() > 0).then(|| Committed::Run(prover.commitment())),
-			Self::Fill(filled) => Some(Committed::Fill(filled.commitment())),
-		}
-	}
-
-	/// Opens what `beacon` draws. `None` where this is not that work.
-	pub fn answer(&self, committed: &Committed, beacon: &Hash32) -> Option<Answer> {
-		if self.committed().as_ref() != Some(committed) {
-			return None;
-		}
-		match (self, committed) {
-			(Self::Run(prover), Committed::Run(run)) => {
-				let drawn = challenge::positions(beacon, run);
-				let opened: Option<Vec<_>> =
-					drawn.iter().map(|position| prover.open(position)).collect();
-				Openings::try_from(opened?).ok().map(Answer::Run)
-			}
-			(Self::Fill(filled), Committed::Fill(fill)) => {
-				let drawn = memory::positions(beacon, fill);
-				let opened: Option<Vec<_>> =
-					drawn.into_iter().map(|index| filled.open(index)).collect();
-				MemoryOpenings::try_from(opened?).ok().map(Answer::Fill)
-			}
-			_ => None,
-		}
-	}
-}
-
-impl Work {
-	/// Opens what an audit draws by `beacon`. `None` where the work does not hold it.
-	pub fn archive(&self, beacon: &Hash32) -> Option<Entries> {
-		match self {
-			Self::Run(prover) => Entries::of_run(prover, beacon),
-			Self::Fill(filled) => Entries::of_fill(filled, beacon),
-		}
-	}
-}
 
 /// What the threads of some work see of the outside, and let it see.
 pub(super) struct Progress {

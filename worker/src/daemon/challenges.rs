@@ -7,16 +7,16 @@ use super::{
 };
 use crate::challenge::{
 	fillable_mib, next_step, start_fill, start_run, Amount, Doing, Extent, Limits, Local, Pace,
-	Sight, Step, Work,
+	Sight, Step,
 };
 use aidragon_client::blobs::BlobStore;
 use aidragon_kernels::fastest;
 use aidragon_primitives::{
-	audit::Archive,
+	audit::{Archive, Entries},
 	challenge::Commitment,
 	memory::{MemoryCommitment, MEMORY_STEP_MIB},
 	task::Progress,
-	verification::{Answer, Committed, Slot, Stage},
+	verification::{Answer, Committed, Slot, Stage, Work},
 	worker::{Capacity, WorkerStatus},
 	BlockNumber, Hash32,
 };
@@ -71,10 +71,14 @@ impl ChallengeWork {
 		store: &BlobStore,
 	) -> Option<(Answer, Archive)> {
 		let Self::Done { work, answer, .. } = self else { return None };
+		// Openings of other work would cost the machine its proof.
+		if work.committed().as_ref() != Some(committed) {
+			return None;
+		}
 		if answer.as_ref().is_none_or(|(drawn_by, ..)| drawn_by != beacon) {
 			let (opened, archive) = tokio::task::block_in_place(|| {
-				let opened = work.answer(committed, beacon)?;
-				let entries = work.archive(beacon)?;
+				let opened = work.answer(beacon)?;
+				let entries = Entries::of(work, beacon)?;
 				let added = store.add_bytes(&entries.encode());
 				let blob = added
 					.inspect_err(|error| tracing::error!("the archive cannot be kept: {error}"))
