@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the task guests of examples/ into $AIDRAGON_EXAMPLES_DIR, each next to its task file and its input, so that the
-# paths in the task files are right there. A guest whose sources and compiler are unchanged is not built again.
+# Builds the task guests of examples/ into $AIDRAGON_EXAMPLES_DIR, each next to its task or job file and its inputs, so
+# that the paths in these files are right there. A guest whose sources and compiler are unchanged is not built again.
 #
 #   scripts/build-examples.sh
 #
@@ -36,23 +36,32 @@ installed() {
 	say "built ${1#"$OUT"/}, $(wc -c <"$1" | tr -d ' ') bytes"
 }
 
-# A task file and the input that it names, if they changed.
-copy_task() {
-	local file
-	mkdir -p "$OUT/$1/data"
-	for file in task.toml data; do
-		diff -rq "$EXAMPLES/$1/$file" "$OUT/$1/$file" >/dev/null 2>&1 || cp -R "$EXAMPLES/$1/$file" "$OUT/$1/"
+# What an example has besides its guest, if it changed: copied EXAMPLE FILE_OR_FOLDER...
+copied() {
+	local example=$1 file
+	shift
+	mkdir -p "$OUT/$example/data"
+	for file in "$@"; do
+		diff -rq "$EXAMPLES/$example/$file" "$OUT/$example/$file" >/dev/null 2>&1 ||
+			cp -R "$EXAMPLES/$example/$file" "$OUT/$example/"
 	done
 }
 
-build_digits() {
-	local folder=$EXAMPLES/digits guest=$OUT/digits/digits.wasm version
-	copy_task digits
+# Like outdated, for a Rust guest, with what it follows from besides its Cargo.toml and src/*.rs:
+# rust_outdated EXAMPLE SOURCE...
+rust_outdated() {
+	local folder=$EXAMPLES/$1 guest=$OUT/$1/$1.wasm version
+	shift
 	version=$(cd "$folder" && "${GUEST_CARGO[@]}" --version && "${GUEST_RUSTC[@]}" -vV)
-	outdated "$guest" "$version" "$folder/Cargo.toml" "$folder/Cargo.lock" "$folder"/src/*.rs || return 0
-	say "building digits with $(head -n 1 <<<"$version")"
+	outdated "$guest" "$version" "$folder/Cargo.toml" "$folder"/src/*.rs "$@"
+}
+
+# build_rust EXAMPLE, after rust_outdated.
+build_rust() {
+	local example=$1
+	say "building $example with $("${GUEST_CARGO[@]}" --version)"
 	(
-		cd "$folder"
+		cd "$EXAMPLES/$example"
 		unset CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER
 		"${GUEST_CARGO[@]}" fetch --locked --quiet
 		RUSTFLAGS="--remap-path-prefix=$ROOT=."
@@ -61,9 +70,30 @@ build_digits() {
 			RUSTFLAGS+=" --remap-path-prefix=$index=crates"
 		done
 		export RUSTFLAGS
-		"${GUEST_CARGO[@]}" build --locked --quiet --release --target wasm32-wasip1 --target-dir "$GUESTS_TARGET" >&2
+		"${GUEST_CARGO[@]}" build --locked --quiet --release --target wasm32-wasip1 --target-dir "$GUESTS_TARGET" \
+			--bin "$example" >&2
 	)
-	installed "$guest" "$GUESTS_TARGET/wasm32-wasip1/release/digits.wasm"
+	installed "$OUT/$example/$example.wasm" "$GUESTS_TARGET/wasm32-wasip1/release/$example.wasm"
+}
+
+build_digits() {
+	copied digits task.toml data
+	rust_outdated digits "$EXAMPLES/digits/Cargo.lock" || return 0
+	build_rust digits
+}
+
+# Each machine of this job gets a part of the data of digits, which a program of the example cuts here.
+build_federated_digits() {
+	local folder=$EXAMPLES/federated-digits digits=$EXAMPLES/digits data=$OUT/federated-digits/data
+	copied federated-digits job.toml
+	rust_outdated federated-digits "$folder"/src/bin/*.rs "$EXAMPLES"/Cargo.{toml,lock} \
+		"$digits/Cargo.toml" "$digits"/src/*.rs "$digits/data/digits.csv.gz" || [ ! -s "$data/average.bin" ] || return 0
+	(
+		cd "$folder"
+		"${GUEST_CARGO[@]}" run --locked --quiet --target-dir "$GUESTS_TARGET" --bin cut -- \
+			"$digits/data/digits.csv.gz" "$data" >&2
+	)
+	build_rust federated-digits
 }
 
 # build_c GUEST SOURCE..., headers among the sources.
@@ -84,12 +114,13 @@ GUESTS_TARGET=${CARGO_TARGET_DIR%/*}/guests
 one_at_a_time examples
 find_guest_rust || die "no Rust here builds for wasm32-wasip1; run scripts/bootstrap.sh"
 build_digits
+build_federated_digits
 
 mkdir -p "$OUT/adversarial"
 cp "$EXAMPLES/adversarial/notwasm.txt" "$OUT/adversarial/"
 find_wasi_cc || die "wordcount and the adversarial guests are not built: this machine has no clang for wasm32-wasi." \
 	"On Debian, scripts/bootstrap.sh as root installs it; elsewhere unpack a wasi-sdk and set WASI_SDK_PATH to its folder."
-copy_task wordcount
+copied wordcount task.toml data
 build_c wordcount/wordcount.wasm "$EXAMPLES"/wordcount/src/*.[ch]
 for source in "$EXAMPLES"/adversarial/*.c; do
 	build_c "adversarial/$(basename "$source" .c).wasm" "$source"

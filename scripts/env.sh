@@ -23,7 +23,7 @@ aidragon_claim_targets() {
 		flock "$CARGO_TARGET_DIR/debug/.cargo-lock" true
 	fi
 	for target in "$CARGO_TARGET_DIR" "${CARGO_TARGET_DIR%/*}"/{guests,benchmarks}; do
-		for name in aidragon digits pallet-{node-registry,resource-verification,task-matching,token-rewards}; do
+		for name in aidragon digits federated-digits pallet-{node-registry,resource-verification,task-matching,token-rewards}; do
 			rm -rf "$target"/{,*/}{debug,release}/.fingerprint/"$name"-*
 		done
 	done

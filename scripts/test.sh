@@ -25,7 +25,11 @@ usage() {
 }
 
 step_fmt() {
-	cargo fmt --all --check && cargo fmt --manifest-path examples/digits/Cargo.toml --check
+	local guest
+	cargo fmt --all --check
+	for guest in digits federated-digits; do
+		cargo fmt --manifest-path "examples/$guest/Cargo.toml" --check
+	done
 }
 
 step_examples() {
@@ -42,7 +46,10 @@ step_test() {
 }
 
 step_guests() {
-	cargo test --locked --manifest-path examples/digits/Cargo.toml --target-dir "${CARGO_TARGET_DIR%/*}/guests"
+	local guest
+	for guest in digits federated-digits; do
+		cargo test --locked --manifest-path "examples/$guest/Cargo.toml" --target-dir "${CARGO_TARGET_DIR%/*}/guests"
+	done
 }
 
 # In the same directory as the build, so that the build scripts of dependencies serve again. The runtime's own is run anew

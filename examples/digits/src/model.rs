@@ -75,12 +75,31 @@ pub struct Activations {
 }
 
 impl Network {
+	/// A network of zeros.
+	pub fn zeros() -> Self {
+		Self { hidden: Layer::zeros(PIXELS, HIDDEN), output: Layer::zeros(HIDDEN, CLASSES) }
+	}
+
 	/// An untrained network.
 	pub fn random(rng: &mut Rng) -> Self {
 		Self {
 			hidden: Layer::random(PIXELS, HIDDEN, rng),
 			output: Layer::random(HIDDEN, CLASSES, rng),
 		}
+	}
+
+	/// All weights and biases: the weights of the hidden layer, its biases, then the same of the output layer.
+	pub fn parameters(&self) -> impl Iterator<Item = &f32> {
+		let Self { hidden, output } = self;
+		[&hidden.weights, &hidden.biases, &output.weights, &output.biases].into_iter().flatten()
+	}
+
+	/// The same to be changed, in the same order.
+	pub fn parameters_mut(&mut self) -> impl Iterator<Item = &mut f32> {
+		let Self { hidden, output } = self;
+		[&mut hidden.weights, &mut hidden.biases, &mut output.weights, &mut output.biases]
+			.into_iter()
+			.flatten()
 	}
 
 	/// All values of the network for an image.

@@ -1,8 +1,10 @@
 //! Stochastic gradient descent with momentum on the cross-entropy of the digits.
 
+use std::ops::Range;
+
 use crate::{
 	model::{Activations, Layer, Network, HIDDEN},
-	parse::{Image, CLASSES, PIXELS},
+	parse::{Image, CLASSES},
 	rng::Rng,
 };
 
@@ -23,19 +25,37 @@ pub struct Trained {
 	pub final_loss: f32,
 }
 
+/// The part of a whole training that is to be done at once.
+pub struct Stretch {
+	/// Its epochs, counted from 0; none is after the last of the whole training.
+	pub epochs: Range<usize>,
+	/// Epochs of the whole training, over which the step size falls.
+	pub of: usize,
+}
+
 /// Trains a network from random weights. The images must not be empty.
 pub fn train(images: &[Image], seed: u64) -> Trained {
 	let mut rng = Rng::new(seed);
-	let mut network = Network::random(&mut rng);
-	let mut velocity = zeros();
+	let network = Network::random(&mut rng);
+	train_on(network, images, Stretch { epochs: 0..EPOCHS, of: EPOCHS }, &mut rng)
+}
+
+/// Trains a network further, with a momentum that starts from nothing. The images must not be empty.
+pub fn train_on(
+	mut network: Network,
+	images: &[Image],
+	stretch: Stretch,
+	rng: &mut Rng,
+) -> Trained {
+	let mut velocity = Network::zeros();
 	let mut order: Vec<&Image> = images.iter().collect();
 	let mut loss = 0.0;
-	for epoch in 0..EPOCHS {
+	for epoch in stretch.epochs {
 		rng.shuffle(&mut order);
-		let rate = LEARNING_RATE * (EPOCHS - epoch) as f32 / EPOCHS as f32;
+		let rate = LEARNING_RATE * (stretch.of - epoch) as f32 / stretch.of as f32;
 		loss = 0.0;
 		for batch in order.chunks(BATCH) {
-			let mut gradient = zeros();
+			let mut gradient = Network::zeros();
 			for image in batch {
 				loss += add_gradient(&network, image, &mut gradient);
 			}
@@ -45,10 +65,6 @@ pub fn train(images: &[Image], seed: u64) -> Trained {
 		}
 	}
 	Trained { network, final_loss: loss / images.len() as f32 }
-}
-
-fn zeros() -> Network {
-	Network { hidden: Layer::zeros(PIXELS, HIDDEN), output: Layer::zeros(HIDDEN, CLASSES) }
 }
 
 /// Adds the gradient of one image's loss and returns that loss.
