@@ -3,13 +3,14 @@
 #
 #   scripts/measure.sh proof [PART ...]      proving a machine, in some 20 minutes: prover memory threads shared repeated
 #                                            on_chain on_chain_memory per_block
+#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 5 minutes: weights scale
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 usage() {
-	sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -25,11 +26,12 @@ trial() {
 }
 
 # measured PALLET BENCHMARK COMPONENT REPEATS: reads, writes and nanoseconds of a benchmark in the compiled runtime: the most of the
-# first two, which only some of the runs count, and the median of the last.
+# first two, which only some of the runs count, and the median of the last. COMPONENT is empty where the benchmark has none.
 measured() {
-	local file
+	local file component=()
 	file=$(mktemp)
-	"${BENCHER[@]}" --pallet "pallet_$1" --extra --extrinsic "$2" --low "$3" --high "$3" \
+	[ -z "$3" ] || component=(--low "$3" --high "$3")
+	"${BENCHER[@]}" --pallet "pallet_$1" --extra --extrinsic "$2" "${component[@]}" \
 		--steps 2 --repeat "$4" --json-file "$file" >/dev/null 2>&1 || die "the benchmark $2 failed"
 	{
 		numbers "$file" reads | tail -n 1
@@ -146,9 +148,48 @@ repeated() {
 		}'
 }
 
-PARTS=(prover memory threads shared repeated on_chain on_chain_memory per_block)
+# Microseconds of weight of a benchmark, as the chain counts them: its time here, 8 for a read, 50 for a write. The last argument
+# is the value of its component, where it has one.
+weight_us() {
+	measured "$1" "$2" "${3:-}" 20 | awk '{ printf "%.1f", $3 / 1000 + 8 * $1 + 50 * $2 }'
+}
 
-[ "${1:-}" = proof ] || usage
+weights() {
+	local transfer submit job draw draw3 attest commit commits reveal reveals
+	transfer=$(weight_us balances transfer_allow_death)
+	submit=$(weight_us task_matching submit_task) job=$(weight_us task_matching submit_job 32)
+	draw=$(weight_us task_matching draw 1) draw3=$(weight_us task_matching draw 3)
+	attest=$(weight_us task_matching attest_result)
+	commit=$(weight_us task_matching commit_result_waiting) commits=$(weight_us task_matching commit_result)
+	reveal=$(weight_us task_matching reveal_result_waiting) reveals=$(weight_us task_matching reveal_result)
+	awk -v t="$transfer" -v s="$submit" -v j="$job" -v d="$draw" -v d3="$draw3" -v a="$attest" -v c="$commit" -v cs="$commits" \
+		-v r="$reveal" -v rs="$reveals" 'BEGIN {
+		printf "Weights, control: a transfer takes %.0f us\n", t
+		printf "  submit                        %6.0f us  %5.2f transfers\n", s, s / t
+		printf "  submit, each of a job of 32   %6.0f us  %5.2f transfers\n", j / 32, j / 32 / t
+		printf "  draw of one, of three         %6.0f, %.0f us\n", d, d3
+		printf "  life with one machine         %6.0f us  %5.2f transfers\n", s + d + a, (s + d + a) / t
+		three = s + d3 + 2 * c + cs + 2 * r + rs
+		printf "  life with three machines      %6.0f us  %5.2f transfers\n", three, three / t
+	}'
+}
+
+# What a draw of one machine reads and writes, for any number of machines.
+scale() {
+	echo "A draw, by machines in the supply"
+	echo "  machines   reads  writes"
+	local exponent reads writes
+	for exponent in 3 4 5 6; do
+		read -r reads writes _ < <(measured task_matching draw_at_scale "$exponent" 2)
+		printf '%10s  %6s  %6s\n' "$((10 ** exponent))" "$reads" "$writes"
+	done
+}
+
+case "${1:-}" in
+	proof) PARTS=(prover memory threads shared repeated on_chain on_chain_memory per_block) ;;
+	matching) PARTS=(weights scale) ;;
+	*) usage ;;
+esac
 shift
 for part in "$@"; do
 	case " ${PARTS[*]} " in

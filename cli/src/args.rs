@@ -2,7 +2,7 @@
 
 use crate::{amount::Amount, exit::EXIT_CODES, output::Format, task::state::StateFilter};
 use aidragon_client::keys::AccountId;
-use aidragon_primitives::{TaskId, WorkerId};
+use aidragon_primitives::{JobId, TaskId, WorkerId};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::{net::IpAddr, path::PathBuf};
@@ -51,6 +51,9 @@ pub enum Command {
 	/// Work to be done
 	#[command(subcommand)]
 	Task(TaskCommand),
+	/// Work in many tasks that share a program, some of which may take the results of others
+	#[command(subcommand)]
+	Job(JobCommand),
 	/// Serve the local blob store to workers until stopped, for tasks submitted with --detach
 	Agent(AgentOptions),
 	/// Print a shell's completion script
@@ -130,10 +133,18 @@ pub enum TaskCommand {
 		#[arg(long)]
 		timeout: Option<u64>,
 	},
-	/// Withdraw a task that waits for its first draw
+	/// Withdraw a task that is not over; machines that have it are paid for what they have done
 	Cancel {
 		/// Number of the task
 		task: TaskId,
+	},
+	/// Repeat the draw that gave a task its machines: every machine that was looked at, its score, and why it lost
+	Explain {
+		/// Number of the task
+		task: TaskId,
+		/// The draw, counted from 0 [default: the last one of which it has machines]
+		#[arg(long)]
+		attempt: Option<u8>,
 	},
 	/// Fetch the result of a settled task from a machine that computed it, and check it
 	Fetch {
@@ -154,6 +165,82 @@ pub enum TaskCommand {
 	},
 	/// Print the JSON schema of task files
 	Schema,
+}
+
+/// Commands about jobs.
+#[derive(Debug, Subcommand)]
+pub enum JobCommand {
+	/// Check a job file and the files it names, without any network
+	Validate {
+		/// The job file
+		file: PathBuf,
+	},
+	/// Show what a job would cost and which machines fit its tasks right now
+	Quote {
+		/// The job file
+		file: PathBuf,
+	},
+	/// Submit a job; print its number, then follow it to its end
+	Submit(SubmitJobOptions),
+	/// Show where the tasks of a job stand
+	Status {
+		/// Number of the job, which is that of its first task
+		job: JobId,
+	},
+	/// Wait until all tasks of a job are over
+	Wait {
+		/// Number of the job
+		job: JobId,
+		/// Seconds after which to stop waiting, with exit code 124
+		#[arg(long)]
+		timeout: Option<u64>,
+	},
+	/// Withdraw all tasks of a job that are not over; machines that have one are paid for what they have done
+	Cancel {
+		/// Number of the job
+		job: JobId,
+	},
+	/// Fetch the result of the last task, or all results, and check them
+	Fetch {
+		/// Number of the job
+		job: JobId,
+		/// File to write the result of the last task to [default: stdout, unless that is a terminal]
+		#[arg(long, value_name = "FILE")]
+		to: Option<PathBuf>,
+		/// Directory to write the result of every task to, as result-0, result-1 and so on
+		#[arg(long, value_name = "DIR", conflicts_with = "to")]
+		results: Option<PathBuf>,
+	},
+	/// List the jobs that the chain keeps: live ones, and those of the last day
+	List {
+		/// Only those submitted by the key's account
+		#[arg(long)]
+		mine: bool,
+	},
+	/// Print the JSON schema of job files
+	Schema,
+}
+
+/// Options of `job submit`.
+#[derive(Clone, Debug, Args)]
+pub struct SubmitJobOptions {
+	/// The job file
+	pub file: PathBuf,
+	/// Do not ask before signing
+	#[arg(long, short)]
+	pub yes: bool,
+	/// Leave after the job is on the chain; a running `dragon agent` serves program and inputs
+	#[arg(long, conflicts_with_all = ["result", "results", "listen", "announce", "port"])]
+	pub detach: bool,
+	/// File to write the result of the last task to
+	#[arg(long, value_name = "FILE")]
+	pub result: Option<PathBuf>,
+	/// Directory to write the result of every task to, as result-0, result-1 and so on
+	#[arg(long, value_name = "DIR")]
+	pub results: Option<PathBuf>,
+	/// How program and inputs are served in the meantime
+	#[command(flatten)]
+	pub serve: ServeOptions,
 }
 
 /// Options of `task submit`.
@@ -227,6 +314,9 @@ mod tests {
 			"dragon account transfer 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY -1",
 			"dragon task list --state asleep",
 			"dragon task submit t.toml --detach --result out",
+			"dragon job submit j.toml --detach --results out",
+			"dragon job fetch 7 --to out --results out",
+			"dragon job wait first",
 			"dragon --output yaml task list",
 		] {
 			let error = Cli::try_parse_from(line.split(' ')).unwrap_err();

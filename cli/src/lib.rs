@@ -8,8 +8,11 @@
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`context`] | node, key, data directory and output of one run |
-//! | [`account`], [`worker`], [`task`], [`agent`] | the commands |
-//! | [`market`] | machines as a matching sees them, and why they are passed over |
+//! | [`account`], [`worker`], [`task`], [`job`], [`agent`] | the commands |
+//! | [`spec`] | what task files and job files have in common |
+//! | [`source`] | programs and inputs on their way to the machines |
+//! | [`market`] | machines with all that decides whether they get work |
+//! | [`supply`] | who could run a task now |
 //! | [`amount`], [`output`], [`exit`] | DRGN amounts, printing, exit codes |
 
 pub mod account;
@@ -18,8 +21,12 @@ pub mod amount;
 pub mod args;
 pub mod context;
 pub mod exit;
+pub mod job;
 pub mod market;
 pub mod output;
+pub mod source;
+pub mod spec;
+pub mod supply;
 pub mod task;
 pub mod worker;
 
@@ -50,6 +57,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
 		Command::Account(command) => account::run(&context, command).await,
 		Command::Worker(command) => worker::run(&context, command).await,
 		Command::Task(command) => task::run(&context, command).await,
+		Command::Job(command) => job::run(&context, command).await,
 		Command::Agent(options) => agent::run(&context, &options).await,
 		Command::Completions { shell } => {
 			let mut script = Vec::new();

@@ -1,4 +1,4 @@
-//! Machines as a matching sees them, and why they are passed over.
+//! Machines with all that decides whether they get work.
 
 use aidragon_client::{
 	chain::{Chain, ChainError, Snapshot},
@@ -6,13 +6,10 @@ use aidragon_client::{
 	Worker,
 };
 use aidragon_primitives::{
-	matching::{bucket_of, check_fit, Misfit},
-	task::TaskSpec,
+	resources::Free,
+	supply::bucket_of,
 	verification::Slot,
-	worker::{
-		minute_of_day, Candidate, Capability, Capacity, ClassReport, Prospects, Provider,
-		Thresholds, WorkerStatus,
-	},
+	worker::{Capability, ClassReport, Prospects, Provider, Thresholds, WorkerStatus},
 	Balance, BlockNumber, WorkerId,
 };
 use std::{
@@ -46,8 +43,6 @@ pub struct Rules {
 	pub thresholds: Thresholds,
 	/// The block.
 	pub now: BlockNumber,
-	/// The minute of the day at that block, in Coordinated Universal Time.
-	pub minute: u16,
 }
 
 impl Rules {
@@ -57,7 +52,6 @@ impl Rules {
 			bond_per_worker: chain.constant_u128("NodeRegistry", "BondPerWorker")?,
 			thresholds: at.thresholds().await?,
 			now: at.head().number,
-			minute: minute_of_day(at.timestamp_ms().await?.unwrap_or(0)),
 		})
 	}
 }
@@ -155,9 +149,9 @@ impl Machine {
 	}
 
 	/// Proved capacity that no task holds.
-	pub fn free(&self, now: BlockNumber) -> Capacity {
+	pub fn free(&self, now: BlockNumber) -> Free {
 		let ledger = &self.worker.ledger;
-		self.proved().proved_part(&ledger.claimed(), now).saturating_sub(&ledger.reserved())
+		ledger.free(&self.proved().proved_part(&ledger.claimed(), now))
 	}
 
 	/// Its class, and why it is no higher.
@@ -204,22 +198,6 @@ impl Machine {
 			WorkerStatus::Active => Rung::Online,
 		}
 	}
-
-	fn candidate(&self, rules: &Rules) -> Candidate<AccountId> {
-		let proved_mops = self.proved().throughput_mops(rules.now);
-		let tier = self.worker.standing.throughput.tier;
-		Candidate {
-			worker: self.id,
-			provider: self.worker.provider,
-			offer: self.worker.offer,
-			free: self.free(rules.now),
-			throughput_mops: rules.thresholds.counted_mops(tier, proved_mops),
-			stake_free: self
-				.provider
-				.as_ref()
-				.map_or(0, |provider| provider.stake_free(rules.bond_per_worker)),
-		}
-	}
 }
 
 /// All machines at one block.
@@ -261,130 +239,6 @@ async fn is_energy_attested(at: &Snapshot, worker: &Worker) -> Result<bool, Chai
 		Some(attestor) => at.is_attestor(attestor).await,
 		None => Ok(false),
 	}
-}
-
-/// How many machines fit a task right now, and why the others do not. Every machine counts once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Supply {
-	/// Machines in all.
-	pub machines: u32,
-	/// Those that fit.
-	pub fitting: u32,
-	/// Different providers among those that fit: replicas need as many.
-	pub providers: u32,
-	/// Those that had this task before.
-	pub had_it_before: u32,
-	/// Those without enough free proved vCPUs or memory.
-	pub too_small: u32,
-	/// Those whose proved throughput is too low.
-	pub too_slow: u32,
-	/// Those that ask more than the price cap.
-	pub above_cap: u32,
-	/// Those that take only larger tasks.
-	pub task_too_small: u32,
-	/// Those that close before the task could be done.
-	pub closed: u32,
-	/// Those with too little bond behind them for what the task may earn.
-	pub bond_too_low: u32,
-	/// Those whose daemon did not answer the chain's call.
-	pub not_live: u32,
-	/// Those without a valid proof.
-	pub not_proved: u32,
-	/// Those that drain, pause, retire, or are not covered by a bond.
-	pub not_offered: u32,
-}
-
-impl Supply {
-	/// Looks at every machine the way a draw would.
-	pub fn of(machines: &[Machine], spec: &TaskSpec, excluded: &[WorkerId], rules: &Rules) -> Self {
-		let mut supply = Self { machines: machines.len() as u32, ..Self::default() };
-		let mut providers = BTreeSet::new();
-		for machine in machines {
-			let fit = check_fit(&machine.candidate(rules), spec, rules.minute, excluded);
-			let counter = match (machine.obstacle(rules), fit) {
-				(
-					Some(
-						Obstacle::Draining
-						| Obstacle::Paused
-						| Obstacle::Retiring
-						| Obstacle::NotBonded,
-					),
-					_,
-				) => &mut supply.not_offered,
-				(Some(Obstacle::NotLive), _) => &mut supply.not_live,
-				(Some(Obstacle::NotProved), _) => &mut supply.not_proved,
-				(_, Err(Misfit::HadItBefore)) => &mut supply.had_it_before,
-				(Some(Obstacle::Full), _) | (_, Err(Misfit::TooSmall)) => &mut supply.too_small,
-				(_, Err(Misfit::TooSlow)) => &mut supply.too_slow,
-				(_, Err(Misfit::TooExpensive)) => &mut supply.above_cap,
-				(_, Err(Misfit::TaskTooSmall)) => &mut supply.task_too_small,
-				(_, Err(Misfit::Closed)) => &mut supply.closed,
-				(_, Err(Misfit::BondTooLow)) => &mut supply.bond_too_low,
-				(None, Ok(())) => {
-					providers.insert(machine.worker.provider);
-					&mut supply.fitting
-				}
-			};
-			*counter += 1;
-		}
-		supply.providers = providers.len() as u32;
-		supply
-	}
-
-	/// The sentence for a person, such as
-	/// `2 of 5 machines fit, of 2 providers; passed over: 3 above the price cap`.
-	pub fn message(&self) -> String {
-		let reasons = [
-			(self.above_cap, "above the price cap"),
-			(self.too_small, "with too few vCPUs or too little memory free"),
-			(self.too_slow, "with too little proved throughput"),
-			(self.task_too_small, "that take only larger tasks"),
-			(self.closed, "that close before the task could be done"),
-			(self.bond_too_low, "with too little bond for what the task may earn"),
-			(self.not_live, "off line"),
-			(self.not_proved, "without a valid proof of resources"),
-			(self.not_offered, "draining, paused, retiring or short of bond"),
-			(self.had_it_before, "that had this task before"),
-		];
-		let reasons: Vec<String> = reasons
-			.iter()
-			.filter(|(count, _)| *count > 0)
-			.map(|(count, reason)| format!("{count} {reason}"))
-			.collect();
-		let mut text = format!("{} of {} machines fit", self.fitting, self.machines);
-		if self.fitting > 0 {
-			text.push_str(&format!(", of {}", plural(self.providers, "provider")));
-		}
-		if !reasons.is_empty() {
-			text.push_str(&format!("; passed over: {}", reasons.join(", ")));
-		}
-		text
-	}
-
-	/// The counts in JSON.
-	pub fn json(&self) -> serde_json::Value {
-		serde_json::json!({
-			"machines": self.machines,
-			"fitting": self.fitting,
-			"fitting_providers": self.providers,
-			"above_cap": self.above_cap,
-			"too_small": self.too_small,
-			"too_slow": self.too_slow,
-			"task_too_small": self.task_too_small,
-			"closed": self.closed,
-			"bond_too_low": self.bond_too_low,
-			"not_live": self.not_live,
-			"not_proved": self.not_proved,
-			"not_offered": self.not_offered,
-			"had_it_before": self.had_it_before,
-		})
-	}
-}
-
-/// A count and its noun.
-fn plural(count: u32, noun: &str) -> String {
-	let ending = if count == 1 { "" } else { "s" };
-	format!("{count} {noun}{ending}")
 }
 
 #[cfg(test)]

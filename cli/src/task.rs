@@ -1,5 +1,6 @@
 //! Commands about tasks.
 
+pub mod explain;
 pub mod fetch;
 pub mod file;
 pub mod list;
@@ -17,8 +18,9 @@ use crate::{
 	args::TaskCommand,
 	context::Context,
 	exit::{Exit, Failure},
-	market::{self, Rules, Supply},
 	output::{self, hex, Report},
+	spec,
+	supply::Supply,
 };
 use aidragon_client::{
 	calls,
@@ -39,9 +41,10 @@ pub async fn run(context: &Context, command: TaskCommand) -> Result<(), Failure>
 		TaskCommand::Status { task } => show(context, task).await,
 		TaskCommand::Wait { task, timeout } => wait(context, task, timeout).await,
 		TaskCommand::Cancel { task } => cancel(context, task).await,
+		TaskCommand::Explain { task, attempt } => explain::run(context, task, attempt).await,
 		TaskCommand::Fetch { task, to } => fetch::run(context, task, to.as_deref()).await,
 		TaskCommand::List { mine, state } => list::run(context, mine, state).await,
-		TaskCommand::Schema => output::raw(file::schema_text().as_bytes()),
+		TaskCommand::Schema => output::raw(spec::schema_text::<TaskFile>().as_bytes()),
 	}
 }
 
@@ -56,10 +59,10 @@ pub async fn find(at: &Snapshot, id: TaskId) -> Result<Task, Failure> {
 }
 
 /// Fails where a task is over without a result, with the sentence that says why.
-pub fn require_result(id: TaskId, task: &Task) -> Result<(), Failure> {
+pub fn require_result(task: &Task) -> Result<(), Failure> {
 	match status::reason(&task.state) {
 		Some(reason) if task.state != TaskState::Settled => {
-			let state = state::name(&task.state);
+			let (id, state) = (task.id, state::name(&task.state));
 			Err(Failure::new(Exit::NoResult, format!("task {id} {state}: {reason}")))
 		}
 		_ => Ok(()),
@@ -80,7 +83,7 @@ fn validate(context: &Context, path: &Path) -> Result<(), Failure> {
 		"valid": true,
 		"escrow": amount::json(escrow),
 		"program": { "path": checked.program, "bytes": checked.spec.program.blob.size_bytes },
-		"input": { "path": checked.input, "bytes": checked.spec.input.size_bytes },
+		"input": { "path": checked.input, "bytes": checked.input_blob.size_bytes },
 	});
 	Report { text, json }.print(context.output)
 }
@@ -95,12 +98,9 @@ async fn report(context: &Context, chain: &Chain, id: TaskId) -> Result<(), Fail
 	let head = chain.head(View::Finalized).await?;
 	let at = chain.at(&head);
 	let task = find(&at, id).await?;
-	let supply = if task.state == TaskState::Queued {
-		let rules = Rules::read(chain, &at).await?;
-		let machines = market::machines(&at).await?;
-		Some(Supply::of(&machines, &task.spec, &task.excluded, &rules))
-	} else {
-		None
+	let outlook = match task.state {
+		TaskState::Queued => Some(Supply::read(&at).await?.outlook_for(&task)),
+		_ => None,
 	};
 	let mut beacons = BTreeMap::new();
 	for replica in &task.replicas {
@@ -108,8 +108,8 @@ async fn report(context: &Context, chain: &Chain, id: TaskId) -> Result<(), Fail
 			beacons.insert(replica.beacon_block, beacon);
 		}
 	}
-	let around = status::Surroundings { now: head.number, supply, beacons };
-	status::report(id, &task, &around).print(context.output)
+	let around = status::Surroundings { now: head.number, outlook, beacons };
+	status::report(&task, &around).print(context.output)
 }
 
 async fn wait(context: &Context, id: TaskId, timeout_s: Option<u64>) -> Result<(), Failure> {
@@ -125,7 +125,7 @@ async fn wait(context: &Context, id: TaskId, timeout_s: Option<u64>) -> Result<(
 		}
 	};
 	report(context, &chain, id).await?;
-	require_result(id, &task)
+	require_result(&task)
 }
 
 async fn cancel(context: &Context, id: TaskId) -> Result<(), Failure> {
@@ -133,7 +133,10 @@ async fn cancel(context: &Context, id: TaskId) -> Result<(), Failure> {
 	let chain = context.connect().await?;
 	let included = chain.submit(&calls::cancel_task(id), &account, View::Finalized).await?;
 	let block = included.block.number;
-	let text = format!("task {id} was withdrawn in block {block}; its escrow was returned");
+	let text = format!(
+		"task {id} was withdrawn in block {block}; machines that had it were paid for what they had done, \
+		and the rest was returned"
+	);
 	let json = json!({ "id": id, "block": block, "extrinsic": hex(&included.extrinsic) });
 	Report { text, json }.print(context.output)
 }

@@ -11,7 +11,7 @@ use crate::{
 use aidragon_client::{blobs, chain::View};
 use aidragon_primitives::{
 	worker::{
-		Availability, Capacity, Class, ClassReport, EnergySource, Offer, Proof, Region,
+		Availability, Capacity, Class, ClassReport, EnergySource, Offer, Proof, Region, TaskKinds,
 		WorkerStatus,
 	},
 	BlockNumber, WorkerId,
@@ -48,7 +48,7 @@ fn list(machines: &[Machine], rules: &Rules) -> Report {
 			Amount(worker.offer.price_per_gfuel).to_string(),
 			class_text(&report.class),
 			report.throughput_mops.to_string(),
-			capacity(&machine.free(rules.now)),
+			free_text(machine, rules.now),
 			percent(report.availability_ppm),
 			format!("{}/{}", worker.accepted, worker.missed),
 		]
@@ -108,9 +108,16 @@ fn show(machine: &Machine, rules: &Rules) -> Report {
 				percent(report.availability_ppm)
 			),
 		),
-		("claimed", capacity(&worker.ledger.claimed())),
-		("reserved", format!("{} by {} tasks", capacity(&reserved), worker.running)),
-		("free", capacity(&machine.free(now))),
+		("claimed", claimed_text(&worker.ledger.claimed())),
+		(
+			"reserved",
+			format!(
+				"{} by {} tasks",
+				amounts(reserved.cpu_milli, reserved.memory_mib),
+				worker.running
+			),
+		),
+		("free", free_text(machine, now)),
 		(
 			"record",
 			format!("{} results accepted, {} deadlines missed", worker.accepted, worker.missed),
@@ -142,17 +149,36 @@ fn proof_text(proof: Option<Proof>, unit: &str, now: BlockNumber) -> String {
 }
 
 fn offer_text(offer: &Offer) -> String {
-	let tasks = match offer.task_min_fuel {
+	let mut text = match offer.task_min_fuel {
 		0 => "any task".to_owned(),
 		least => format!("tasks of {least} fuel and more"),
 	};
+	if offer.task_max_blocks > 0 {
+		text.push_str(&format!(" and of at most {} blocks", offer.task_max_blocks));
+	}
+	let refused = refused(offer.refuses);
+	if !refused.is_empty() {
+		text.push_str(&format!(" but none that is {}", refused.join(" or ")));
+	}
 	match offer.hours {
-		None => format!("{tasks}, at any time"),
+		None => text.push_str(", at any time"),
 		Some(hours) => {
 			let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-			format!("{tasks}, {} to {} UTC", time(hours.from_minute), time(hours.until_minute))
+			let (from, until) = (time(hours.from_minute), time(hours.until_minute));
+			text.push_str(&format!(", {from} to {until} UTC"));
 		}
 	}
+	text
+}
+
+/// The names of the kinds of tasks that a machine does not take.
+fn refused(kinds: TaskKinds) -> Vec<&'static str> {
+	let names = [
+		(TaskKinds::SINGLE, "single"),
+		(TaskKinds::RESTRICTED, "restricted"),
+		(TaskKinds::DEPENDENT, "dependent"),
+	];
+	names.into_iter().filter(|(kind, _)| kinds.intersects(*kind)).map(|(_, name)| name).collect()
 }
 
 fn energy_name(energy: EnergySource) -> &'static str {
@@ -176,12 +202,39 @@ fn site_text(machine: &Machine) -> String {
 	format!("{region}, energy {}, {word}", energy_name(site.energy))
 }
 
-fn capacity(capacity: &Capacity) -> String {
-	format!("{} vCPU, {} MiB", capacity.vcpus, capacity.memory_mib)
+fn claimed_text(capacity: &Capacity) -> String {
+	let mut text = amounts(capacity.cpu_milli(), capacity.memory_mib);
+	if capacity.gpus.count > 0 {
+		let gpus = capacity.gpus;
+		text.push_str(&format!(", {} GPUs of class {}", gpus.count, gpus.class));
+	}
+	text
 }
 
-fn capacity_json(capacity: &Capacity) -> Value {
-	json!({ "vcpus": capacity.vcpus, "memory_mib": capacity.memory_mib })
+fn free_text(machine: &Machine, now: BlockNumber) -> String {
+	let free = machine.free(now);
+	amounts(free.cpu_milli, free.memory_mib)
+}
+
+/// Cores and memory, such as `1.5 vCPU, 512 MiB`.
+fn amounts(cpu_milli: u32, memory_mib: u32) -> String {
+	let (whole, rest) = (cpu_milli / 1_000, cpu_milli % 1_000);
+	let decimals = format!(".{rest:03}");
+	let decimals = decimals.trim_end_matches('0').trim_end_matches('.');
+	format!("{whole}{decimals} vCPU, {memory_mib} MiB")
+}
+
+fn amounts_json(cpu_milli: u32, memory_mib: u32, gpu_milli: &[u16]) -> Value {
+	json!({ "cpu_milli": cpu_milli, "memory_mib": memory_mib, "gpu_milli": gpu_milli })
+}
+
+fn claimed_json(capacity: &Capacity) -> Value {
+	let gpus = capacity.gpus;
+	json!({
+		"vcpus": capacity.vcpus,
+		"memory_mib": capacity.memory_mib,
+		"gpus": { "class": gpus.class, "count": gpus.count, "memory_mib": gpus.memory_mib },
+	})
 }
 
 fn proof_json(proof: Option<Proof>) -> Value {
@@ -211,6 +264,8 @@ fn offer_json(offer: &Offer) -> Value {
 	json!({
 		"price_per_gfuel": amount::json(offer.price_per_gfuel),
 		"task_min_fuel": offer.task_min_fuel,
+		"task_max_blocks": offer.task_max_blocks,
+		"refuses": refused(offer.refuses),
 		"hours": offer.hours.map(|hours| json!({
 			"from_minute": hours.from_minute,
 			"until_minute": hours.until_minute,
@@ -226,6 +281,7 @@ fn machine_json(machine: &Machine, rules: &Rules) -> Value {
 	};
 	let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
 	let proved = machine.proved();
+	let (reserved, free) = (worker.ledger.reserved(), machine.free(rules.now));
 	json!({
 		"id": machine.id,
 		"status": machine.rung(rules).to_string(),
@@ -243,9 +299,9 @@ fn machine_json(machine: &Machine, rules: &Rules) -> Value {
 			"answered": worker.availability.answered,
 			"missed": worker.availability.missed,
 		},
-		"claimed": capacity_json(&worker.ledger.claimed()),
-		"reserved": capacity_json(&worker.ledger.reserved()),
-		"free": capacity_json(&machine.free(rules.now)),
+		"claimed": claimed_json(&worker.ledger.claimed()),
+		"reserved": amounts_json(reserved.cpu_milli, reserved.memory_mib, &reserved.gpu_milli),
+		"free": amounts_json(free.cpu_milli, free.memory_mib, &free.gpu_milli),
 		"running": worker.running,
 		"accepted": worker.accepted,
 		"missed": worker.missed,
@@ -314,10 +370,23 @@ mod tests {
 		choosy.worker.site.region = Some(Region(*b"IS"));
 		choosy.worker.site.energy = EnergySource::Renewable;
 		choosy.is_energy_attested = true;
+		choosy.worker.offer.task_max_blocks = 40;
+		choosy.worker.offer.refuses = TaskKinds::SINGLE.with(TaskKinds::DEPENDENT);
 		let report = show(&choosy, &rules());
-		assert!(report.text.contains("tasks of 7 fuel and more, 22:00 to 06:30 UTC"));
+		let terms = "tasks of 7 fuel and more and of at most 40 blocks but none that is single or dependent, \
+			22:00 to 06:30 UTC";
+		assert!(report.text.contains(terms), "{}", report.text);
+		assert_eq!(report.json["offer"]["refuses"], json!(["single", "dependent"]));
 		assert!(report.text.contains("IS, energy renewable, attested"), "{}", report.text);
 		assert_eq!(report.json["site"]["region"], "IS");
+	}
+
+	#[test]
+	fn parts_of_cores_are_shown_in_decimals() {
+		assert_eq!(amounts(1_500, 512), "1.5 vCPU, 512 MiB");
+		assert_eq!(amounts(2_000, 1), "2 vCPU, 1 MiB");
+		assert_eq!(amounts(1, 0), "0.001 vCPU, 0 MiB");
+		assert_eq!(amounts(10_010, 0), "10.01 vCPU, 0 MiB");
 	}
 
 	#[test]

@@ -7,11 +7,12 @@ use crate::{keys::AccountId, Registration};
 use aidragon_primitives::{
 	attestation::Attestation,
 	audit::{Archive, Entry},
+	job::JobTasks,
 	merkle::MerklePath,
-	task::{DeclineReason, TaskSpec},
+	task::{BlobRef, DeclineReason, TaskSpec},
 	verification::{Answer, Committed, Slot},
 	worker::{Capacity, Offer, Site, TransportAddress},
-	Balance, EraIndex, Hash32, TaskId, WorkerId,
+	Balance, EraIndex, Hash32, JobId, TaskId, WorkerId,
 };
 use codec::{Compact, Encode};
 use subxt::ext::{
@@ -77,7 +78,7 @@ impl subxt::transactions::Payload for Call {
 }
 
 /// Pallet, call and number of arguments of every call in this module, which the chain must offer.
-pub(crate) const REQUIRED: [(&str, &str, usize); 28] = [
+pub(crate) const REQUIRED: [(&str, &str, usize); 30] = [
 	("Balances", "transfer_keep_alive", 2),
 	("NodeRegistry", "register_provider", 1),
 	("NodeRegistry", "increase_bond", 1),
@@ -99,8 +100,10 @@ pub(crate) const REQUIRED: [(&str, &str, usize); 28] = [
 	("ResourceVerification", "submit_openings", 2),
 	("ResourceVerification", "confirm_audit", 2),
 	("ResourceVerification", "report_entry", 5),
-	("TaskMatching", "submit_task", 1),
+	("TaskMatching", "submit_task", 2),
+	("TaskMatching", "submit_job", 2),
 	("TaskMatching", "cancel_task", 1),
+	("TaskMatching", "cancel_job", 1),
 	("TaskMatching", "commit_result", 2),
 	("TaskMatching", "reveal_result", 4),
 	("TaskMatching", "attest_result", 3),
@@ -221,13 +224,23 @@ pub fn report_entry(
 }
 
 /// Submits a task and puts its escrow on hold.
-pub fn submit_task(spec: &TaskSpec) -> Call {
-	Call::new("TaskMatching", "submit_task", spec)
+pub fn submit_task(spec: &TaskSpec, input: &BlobRef) -> Call {
+	Call::new("TaskMatching", "submit_task", (spec, input))
 }
 
-/// Withdraws a task that waits for its draw.
+/// Submits tasks that share a specification, and puts the escrow of all of them on hold.
+pub fn submit_job(spec: &TaskSpec, tasks: &JobTasks) -> Call {
+	Call::new("TaskMatching", "submit_job", (spec, tasks))
+}
+
+/// Withdraws a task that is not over.
 pub fn cancel_task(task: TaskId) -> Call {
 	Call::new("TaskMatching", "cancel_task", task)
+}
+
+/// Withdraws all tasks of a job that are not over.
+pub fn cancel_job(job: JobId) -> Call {
+	Call::new("TaskMatching", "cancel_job", job)
 }
 
 /// Binds the signing machine to a result.

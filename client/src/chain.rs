@@ -14,9 +14,9 @@ mod submit;
 
 pub use connection::Chain;
 pub use error::{ChainError, SubmitError};
-pub use events::{Event, TaskSubmitted, WorkerRegistered};
+pub use events::{Event, JobSubmitted, WorkerRegistered};
 pub use follow::HeadStream;
-pub use snapshot::{Balances, Snapshot};
+pub use snapshot::{all_pages, Balances, Batch, Cursor, Snapshot};
 pub use submit::Included;
 
 use aidragon_primitives::{BlockNumber, Hash32};

@@ -19,6 +19,11 @@ pub fn draw_seed(beacon: Hash32, task: TaskId, attempt: u8) -> Hash32 {
 	(b"aidragon/draw/1", beacon, task, attempt).using_encoded(blake2_256)
 }
 
+/// The seed of the order in which the tasks that were frozen in one block are drawn.
+pub fn order_seed(beacon: Hash32) -> Hash32 {
+	(b"aidragon/order/1", beacon).using_encoded(blake2_256)
+}
+
 /// The seed of a challenge: bound to the chain, to the machine and to the part of it, so that work cannot be shared.
 pub fn challenge_seed(beacon: Hash32, genesis: Hash32, worker: WorkerId, slot: Slot) -> Hash32 {
 	(b"aidragon/challenge/2", beacon, genesis, worker, slot).using_encoded(blake2_256)

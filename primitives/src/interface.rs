@@ -3,12 +3,14 @@
 use crate::{
 	beacon::SeedStream,
 	verification::Slot,
-	worker::{Candidate, Capability, Capacity, PROOF_TIERS},
+	worker::{Candidate, Capability, Grant, PROOF_TIERS},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId,
 };
 
 /// The chain's randomness.
 pub trait Beacon {
+	/// Extends the beacon by the parent block, unless that was done in this block.
+	fn advance();
 	/// The newest block whose beacon is known, and that beacon.
 	fn latest() -> Option<(BlockNumber, Hash32)>;
 	/// The beacon of one of the last blocks.
@@ -80,6 +82,8 @@ pub trait WorkerDirectory<AccountId> {
 	fn worker_of(hot_key: &AccountId) -> Option<WorkerId>;
 	/// The provider of a machine.
 	fn provider_of(worker: WorkerId) -> Option<AccountId>;
+	/// Whether the machine shows itself.
+	fn is_online(worker: WorkerId) -> bool;
 	/// The machine as a candidate, if it may be given work at block `now`: registered, active, bonded, live,
 	/// and with a valid proof.
 	fn candidate(worker: WorkerId, now: BlockNumber) -> Option<Candidate<AccountId>>;
@@ -97,7 +101,7 @@ pub trait WorkerDirectory<AccountId> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
 	/// Of the machine.
-	pub capacity: Capacity,
+	pub grant: Grant,
 	/// The most that the task may earn, which the bond has to cover.
 	pub stake: Balance,
 }
@@ -117,18 +121,23 @@ pub enum Conduct {
 	Missed,
 	/// It was outvoted by an agreeing majority.
 	Outvoted,
+	/// It gave the task back when less than half of its time was left.
+	ReturnedLate,
 }
 
 /// Who wants to know that a machine's eligibility or free capacity may have changed.
 pub trait SupplyListener {
 	/// Looks at `worker` again.
 	fn supply_changed(worker: WorkerId);
+	/// Notes that `worker` went off line without being asked to.
+	fn went_silent(worker: WorkerId);
 	/// Whether `worker` stands in the index.
 	fn is_supplied(worker: WorkerId) -> bool;
 }
 
 impl SupplyListener for () {
 	fn supply_changed(_: WorkerId) {}
+	fn went_silent(_: WorkerId) {}
 	fn is_supplied(_: WorkerId) -> bool {
 		true
 	}
@@ -145,19 +154,29 @@ pub enum EscrowError {
 	CannotReceive,
 }
 
+/// What a provider gets for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payment<'a, AccountId> {
+	/// The task.
+	pub task: TaskId,
+	/// The submitter.
+	pub from: &'a AccountId,
+	/// The provider.
+	pub provider: &'a AccountId,
+	/// What leaves the hold.
+	pub gross: Balance,
+	/// Whether it earns points. Parties that chose each other earn none.
+	pub earns_points: bool,
+}
+
 /// Money on hold for tasks.
 pub trait Escrow<AccountId> {
 	/// Puts `amount` of `who`'s free balance on hold.
 	fn lock(who: &AccountId, amount: Balance) -> Result<(), EscrowError>;
 	/// Returns `amount` to `who`'s free balance.
 	fn unlock(who: &AccountId, amount: Balance) -> Result<(), EscrowError>;
-	/// Moves `gross` out of `from`'s hold: the protocol's share to the treasury, the rest to `provider`.
-	fn pay(
-		task: TaskId,
-		from: &AccountId,
-		provider: &AccountId,
-		gross: Balance,
-	) -> Result<(), EscrowError>;
+	/// Moves a payment's gross amount out of the submitter's hold: the protocol's share to the treasury, the rest to the provider.
+	fn pay(payment: &Payment<'_, AccountId>) -> Result<(), EscrowError>;
 	/// What is on hold for all live tasks of `who`.
 	fn locked(who: &AccountId) -> Balance;
 }

@@ -8,7 +8,11 @@
 //! | [`task`] | the specification of a task, its limits and the record the chain keeps of it |
 //! | [`state`] | the task state machine |
 //! | [`worker`] | providers, worker machines, their offers and what they proved |
-//! | [`matching`] | supply buckets, sampling and scoring: how a task finds machines |
+//! | [`resources`] | what a task takes of a machine, and what a machine has left |
+//! | [`supply`] | the machines that may be given work, in buckets by what they have left |
+//! | [`matching`] | fit, score and draw: how a task finds machines |
+//! | [`waiting`] | the queues of tasks that found none, and what wakes them |
+//! | [`job`] | tasks that share a specification, and how they depend on each other |
 //! | [`payout`] | escrow, payment and reward arithmetic |
 //! | [`attestation`] | what a worker signs about a result, and the commitment to it |
 //! | [`beacon`] | the randomness that draws and challenges use |
@@ -28,13 +32,17 @@ pub mod audit;
 pub mod beacon;
 pub mod challenge;
 pub mod interface;
+pub mod job;
 pub mod matching;
 pub mod memory;
 pub mod merkle;
 pub mod payout;
+pub mod resources;
 pub mod state;
+pub mod supply;
 pub mod task;
 pub mod verification;
+pub mod waiting;
 pub mod worker;
 
 /// An amount of DRGN in its smallest unit, 10⁻¹² DRGN.
@@ -47,6 +55,8 @@ pub type Hash32 = [u8; 32];
 pub type WorkerId = u32;
 /// A task, numbered in the order of submission.
 pub type TaskId = u64;
+/// A job, by the number of its first task.
+pub type JobId = TaskId;
 /// A reward era: a fixed number of blocks over which work points are counted.
 pub type EraIndex = u32;
 

@@ -3,10 +3,12 @@
 //! ```text
 //!            Drawn            QuorumCommitted        AllRevealed / deadline    Agreed      Paid
 //!  Queued ──────────▶ Assigned ──────────▶ Committed ──────────▶ Revealed ──────▶ Accepted ──────▶ Settled
-//!    │  ▲                 │  │ Attested ─────────────────────────────▲   │                └──────▶ Failed
-//!    │  └──── Vacated ────┘  │                                         │   └─ Vacated ─▶ Queued
-//!    ├─▶ Cancelled           └─▶ Failed(reason) ◀──────────────────────┘
-//!    └─▶ Expired
+//!   ▲ │ ▲                 │  │ Attested ─────────────────────────────▲   │                └──────▶ Failed
+//!   │ │ └──── Vacated ────┘  │                                         │   └─ Vacated ─▶ Queued
+//!   │ └─▶ Expired            └─▶ Failed(reason) ◀──────────────────────┘
+//!   └─ Released ─ Blocked ─▶ Failed(DependencyFailed), Expired
+//!
+//!  Withdrawn: Blocked, Queued, Assigned, Committed ─▶ Cancelled
 //! ```
 
 use crate::attestation::ExitStatus;
@@ -39,6 +41,8 @@ pub enum FailureReason {
 	BlobMismatch,
 	/// Every drawn machine failed by itself or went away.
 	HostFault,
+	/// A task whose result it takes ended without one.
+	DependencyFailed,
 }
 
 impl FailureReason {
@@ -59,6 +63,9 @@ impl FailureReason {
 				"the source served bytes of another hash or size than the specification names"
 			},
 			Self::HostFault => "every drawn machine failed by itself; the escrow was returned",
+			Self::DependencyFailed => {
+				"a task whose result it takes ended without one; the escrow was returned"
+			}
 		}
 	}
 }
@@ -91,10 +98,12 @@ pub enum TaskState {
 	Settled,
 	/// Over without a usable result.
 	Failed(FailureReason),
-	/// Withdrawn by its submitter before any machine was drawn.
+	/// Withdrawn by its submitter. Machines that had it were paid for their time.
 	Cancelled,
 	/// Over because no machine that fits turned up before the deadline.
 	Expired,
+	/// Waiting for the results of other tasks of its job.
+	Blocked,
 }
 
 impl TaskState {
@@ -127,6 +136,8 @@ pub enum TaskEvent {
 	Withdrawn,
 	/// No machine that fits was found and no time is left.
 	TimedOut,
+	/// The results that it takes are there.
+	Released,
 }
 
 /// An event that the state does not allow. Nothing was changed.
@@ -139,8 +150,9 @@ pub fn transition(state: TaskState, event: TaskEvent) -> Result<TaskState, Inval
 	use TaskState as S;
 	match (state, event) {
 		(S::Queued, E::Drawn) => Ok(S::Assigned),
-		(S::Queued, E::Withdrawn) => Ok(S::Cancelled),
-		(S::Queued, E::TimedOut) => Ok(S::Expired),
+		(S::Blocked, E::Released) => Ok(S::Queued),
+		(S::Blocked | S::Queued | S::Assigned | S::Committed, E::Withdrawn) => Ok(S::Cancelled),
+		(S::Blocked | S::Queued, E::TimedOut) => Ok(S::Expired),
 		(S::Assigned, E::QuorumCommitted) => Ok(S::Committed),
 		(S::Assigned, E::Attested) | (S::Committed, E::RevealsClosed) => Ok(S::Revealed),
 		(S::Revealed, E::Agreed) => Ok(S::Accepted),
@@ -148,6 +160,9 @@ pub fn transition(state: TaskState, event: TaskEvent) -> Result<TaskState, Inval
 		(S::Assigned | S::Revealed, E::Vacated) => Ok(S::Queued),
 		(S::Accepted, E::Exhausted(reason @ FailureReason::Program(_))) => Ok(S::Failed(reason)),
 		(S::Accepted, E::Exhausted(_)) => Err(InvalidTransition),
+		(S::Blocked, E::Exhausted(reason @ FailureReason::DependencyFailed)) => {
+			Ok(S::Failed(reason))
+		}
 		(S::Queued | S::Assigned | S::Revealed, E::Exhausted(reason)) => Ok(S::Failed(reason)),
 		_ => Err(InvalidTransition),
 	}
@@ -157,7 +172,8 @@ pub fn transition(state: TaskState, event: TaskEvent) -> Result<TaskState, Inval
 mod tests {
 	use super::*;
 
-	const STATES: [TaskState; 9] = [
+	const STATES: [TaskState; 10] = [
+		TaskState::Blocked,
 		TaskState::Queued,
 		TaskState::Assigned,
 		TaskState::Committed,
@@ -168,7 +184,9 @@ mod tests {
 		TaskState::Cancelled,
 		TaskState::Expired,
 	];
-	const EVENTS: [TaskEvent; 10] = [
+	const EVENTS: [TaskEvent; 12] = [
+		TaskEvent::Released,
+		TaskEvent::Exhausted(FailureReason::DependencyFailed),
 		TaskEvent::Drawn,
 		TaskEvent::QuorumCommitted,
 		TaskEvent::Attested,

@@ -1,8 +1,13 @@
 //! The specification of a task, its limits, and the record the chain keeps of it.
 
 use crate::{
-	attestation::ResultDigest, payout, state::TaskState, worker::Capacity,
-	worker::TransportAddress, Balance, BlockNumber, Hash32, WorkerId,
+	attestation::ResultDigest,
+	payout,
+	resources::{GpuMask, Resources},
+	state::TaskState,
+	waiting::Ticket,
+	worker::{EnergySource, Grant, Region, TaskKinds, TransportAddress},
+	Balance, BlockNumber, Hash32, JobId, TaskId, WorkerId,
 };
 use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -30,6 +35,8 @@ pub const DRAW_DELAY_BLOCKS: u32 = 2;
 pub const REVEAL_BLOCKS: u32 = 12;
 /// Longest life of a task, about a week.
 pub const DEADLINE_BLOCKS_MAX: u32 = 201_600;
+/// Fuel that no core burns in one block of 3 s: some ten times what they do today.
+pub const FUEL_PER_BLOCK_MAX: u64 = 30 * crate::GFUEL;
 /// Fewest blocks that a worker must be given to fetch, run and commit.
 pub const EXECUTION_BLOCKS_MIN: u32 = 4;
 
@@ -105,10 +112,14 @@ pub struct Program {
 	TypeInfo,
 )]
 pub struct Requirements {
-	/// What the task holds of the machine while it runs.
-	pub capacity: Capacity,
+	/// What the task takes of the machine while it runs.
+	pub resources: Resources,
 	/// Least proved throughput in million int8 operations per second; 0 for any.
 	pub throughput_min_mops: u32,
+	/// The region in which the machine must stand, as its provider says. A task that names one earns nobody points.
+	pub region: Option<Region>,
+	/// The source of energy on which the machine must run, as an attestor confirms.
+	pub energy: Option<EnergySource>,
 }
 
 /// Which of the sampled machines that fit is taken.
@@ -129,20 +140,20 @@ pub enum MatchingPolicy {
 	Cheapest,
 	/// The highest proved throughput.
 	Fastest,
-	/// The lowest price for the proved throughput.
+	/// The lowest price for the proved throughput, on the machine that has least to spare.
 	Balanced,
+	/// The cleanest attested source of energy, then the lowest price.
+	Greenest,
 }
 
-/// A task as its submitter describes it.
+/// What is to be done with each input, as the submitter describes it. The tasks of a job share it.
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct TaskSpec {
 	/// What runs.
 	pub program: Program,
-	/// On what it runs.
-	pub input: BlobRef,
-	/// Where program and input can be fetched.
+	/// Where program and inputs can be fetched.
 	pub source: TransportAddress,
 	/// What a machine must have.
 	pub requirements: Requirements,
@@ -169,20 +180,24 @@ pub struct TaskSpec {
 pub enum SpecError {
 	/// `program.size_bytes` must be 1 to [`PROGRAM_BYTES_MAX`].
 	ProgramSize,
-	/// `input.size_bytes` must be at most [`INPUT_BYTES_MAX`].
-	InputSize,
 	/// `source` needs a QUIC or HTTP socket, each as `address:port`.
 	Source,
-	/// `vcpus` must be at least 1.
-	Vcpus,
+	/// `cpu_milli` must be at least 1.
+	Cpu,
 	/// `memory_mib` must be 1 to [`MEMORY_MIB_MAX`].
 	Memory,
+	/// `gpu` must be nothing, a part of one, or up to 16 whole ones.
+	Gpu,
+	/// `region` must be two capital letters.
+	Region,
 	/// `fuel_limit` must be 1 to [`FUEL_MAX`].
 	FuelLimit,
 	/// `output_limit_bytes` must be 1 to [`OUTPUT_BYTES_MAX`].
 	OutputLimit,
 	/// `execution_blocks` must be at least [`EXECUTION_BLOCKS_MIN`].
 	ExecutionBlocks,
+	/// `execution_blocks` must be as many as the fuel limit takes at [`FUEL_PER_BLOCK_MAX`].
+	Unreachable,
 	/// `deadline_blocks` must leave room for one attempt and be at most [`DEADLINE_BLOCKS_MAX`].
 	DeadlineBlocks,
 	/// `replicas` must be 1 to [`REPLICAS_MAX`].
@@ -200,15 +215,19 @@ impl SpecError {
 			Self::ProgramSize => {
 				"program: size must be between 1 byte and 16 MiB; strip debug information"
 			}
-			Self::InputSize => {
-				"input: size must be at most 1 GiB; split the input over several tasks"
-			}
 			Self::Source => "source: name at least one QUIC or HTTP socket as `address:port`",
-			Self::Vcpus => "resources.vcpus: must be at least 1",
+			Self::Cpu => "resources.vcpus: must be at least 0.001",
 			Self::Memory => "resources.memory_mib: must be between 1 and 4096",
+			Self::Gpu => {
+				"resources.gpu: must be a part of one (milli 1 to 1000) or up to 16 whole ones (milli 1000)"
+			}
+			Self::Region => "resources.region: must be two capital letters",
 			Self::FuelLimit => "limits.fuel_mfuel: must be between 1 Mfuel and 1,000,000 Gfuel",
 			Self::OutputLimit => "limits.output_mib: must be above 0 and at most 64 MiB",
 			Self::ExecutionBlocks => "limits.execution_blocks: must be at least 4",
+			Self::Unreachable => {
+				"limits.execution_blocks: no machine uses up the fuel limit in so few: allow one block per 30 Gfuel"
+			}
 			Self::DeadlineBlocks => {
 				"limits.deadline_blocks: must be at least execution_blocks + 14 and at most 201600"
 			}
@@ -225,19 +244,22 @@ impl TaskSpec {
 	/// Checks every bound and names the first field that is outside of it.
 	pub fn validate(&self) -> Result<(), SpecError> {
 		let within = |inside: bool, error: SpecError| if inside { Ok(()) } else { Err(error) };
-		let capacity = &self.requirements.capacity;
+		let resources = &self.requirements.resources;
 		within(
 			(1..=PROGRAM_BYTES_MAX).contains(&self.program.blob.size_bytes),
 			SpecError::ProgramSize,
 		)?;
-		within(self.input.size_bytes <= INPUT_BYTES_MAX, SpecError::InputSize)?;
 		let reachable = !self.source.sockets.is_empty() || self.source.http.is_some();
 		within(reachable && self.source.malformed_field().is_none(), SpecError::Source)?;
-		within(capacity.vcpus >= 1, SpecError::Vcpus)?;
-		within((1..=MEMORY_MIB_MAX).contains(&capacity.memory_mib), SpecError::Memory)?;
+		within(resources.cpu_milli >= 1, SpecError::Cpu)?;
+		within((1..=MEMORY_MIB_MAX).contains(&resources.memory_mib), SpecError::Memory)?;
+		within(resources.gpu.is_valid(), SpecError::Gpu)?;
+		within(self.requirements.region.is_none_or(|region| region.is_valid()), SpecError::Region)?;
 		within((1..=FUEL_MAX).contains(&self.fuel_limit), SpecError::FuelLimit)?;
 		within((1..=OUTPUT_BYTES_MAX).contains(&self.output_limit_bytes), SpecError::OutputLimit)?;
 		within(self.execution_blocks >= EXECUTION_BLOCKS_MIN, SpecError::ExecutionBlocks)?;
+		let burnable = u64::from(self.execution_blocks).saturating_mul(FUEL_PER_BLOCK_MAX);
+		within(self.fuel_limit <= burnable, SpecError::Unreachable)?;
 		let shortest = u64::from(DRAW_DELAY_BLOCKS) + u64::from(self.attempt_blocks());
 		let lifetime = u64::from(self.deadline_blocks);
 		within(
@@ -247,6 +269,22 @@ impl TaskSpec {
 		within((1..=REPLICAS_MAX).contains(&u32::from(self.replicas)), SpecError::Replicas)?;
 		within(self.retries <= RETRIES_MAX, SpecError::Retries)?;
 		within(self.price_cap_per_gfuel > 0 && self.escrow().is_some(), SpecError::PriceCap)
+	}
+
+	/// Of which kinds a task of it is.
+	pub fn kinds(&self, is_dependent: bool) -> TaskKinds {
+		let kinds = [
+			(self.replicas == 1, TaskKinds::SINGLE),
+			(self.is_restricted(), TaskKinds::RESTRICTED),
+			(is_dependent, TaskKinds::DEPENDENT),
+		];
+		let of_them = kinds.into_iter().filter(|(applies, _)| *applies);
+		of_them.fold(TaskKinds::default(), |sum, (_, kind)| sum.with(kind))
+	}
+
+	/// Whether the submitter narrowed down whom he trusts, so that nobody earns points with it.
+	pub fn is_restricted(&self) -> bool {
+		self.requirements.region.is_some()
 	}
 
 	/// The most that the task can cost: every replica running to the fuel limit at the price cap.
@@ -327,6 +365,8 @@ pub struct Replica<AccountId> {
 	pub worker: WorkerId,
 	/// Its provider, who is paid.
 	pub provider: AccountId,
+	/// The graphics processors of the machine that it got.
+	pub gpus: GpuMask,
 	/// The price it asked when it was drawn.
 	pub price_per_gfuel: Balance,
 	/// The draw that chose it, counted from 0; its attestation names it.
@@ -337,27 +377,29 @@ pub struct Replica<AccountId> {
 	pub progress: Progress,
 }
 
-/// What the chain keeps of a task.
+/// What the chain keeps of a task, apart from what its job says.
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Task<AccountId> {
-	/// Who pays.
-	pub submitter: AccountId,
-	/// What is to be done.
-	pub spec: TaskSpec,
+	/// The job that it is part of.
+	pub job: JobId,
+	/// On what it runs.
+	pub input: BlobRef,
+	/// What an attestation has to name as its input where the results of other tasks are part of it. Set when they are there.
+	pub bundle: Option<Hash32>,
 	/// Where it stands.
 	pub state: TaskState,
 	/// On hold for it on the submitter's account; 0 from the terminal state on.
 	pub escrow: Balance,
-	/// The block of submission.
-	pub submitted_at: BlockNumber,
-	/// The block by which it is over whatever happens.
-	pub deadline: BlockNumber,
 	/// The next block in which the chain looks at it by itself.
 	pub wake_at: BlockNumber,
 	/// Draws that found machines so far, which is the number of the next one; part of its seed.
 	pub attempt: u8,
+	/// Draws of this attempt that found nothing although they did not see everything.
+	pub looks: u8,
+	/// Its place in a queue, where it found no machine.
+	pub ticket: Option<Ticket>,
 	/// Retries that are left.
 	pub retries_left: u8,
 	/// The machines that have it now, or delivered its result.
@@ -370,6 +412,13 @@ pub struct Task<AccountId> {
 	pub result: Option<ResultDigest>,
 	/// What was paid for it, protocol share included.
 	pub paid: Balance,
+}
+
+impl<AccountId> Replica<AccountId> {
+	/// What the replica holds of its machine.
+	pub fn grant(&self, spec: &TaskSpec) -> Grant {
+		Grant { resources: spec.requirements.resources, gpus: self.gpus }
+	}
 }
 
 impl<AccountId> Task<AccountId> {
@@ -395,6 +444,17 @@ impl<AccountId> Task<AccountId> {
 		self.replicas.iter().filter(is_revealed).count()
 	}
 
+	/// What an attestation has to name as its input.
+	pub fn input_root(&self) -> Hash32 {
+		self.bundle.unwrap_or(self.input.hash)
+	}
+
+	/// Its position among the tasks of its job, given its number.
+	pub fn index(&self, id: TaskId) -> u8 {
+		// A job has at most 256 tasks.
+		u8::try_from(id.saturating_sub(self.job)).unwrap_or(u8::MAX)
+	}
+
 	/// Whether two revealed results differ.
 	pub fn disagrees(&self) -> bool {
 		let mut digests = self.replicas.iter().filter_map(|replica| match &replica.progress {
@@ -407,13 +467,12 @@ impl<AccountId> Task<AccountId> {
 		}
 	}
 
-	/// The result that at least a quorum revealed alike.
-	pub fn agreed_result(&self) -> Option<ResultDigest> {
+	/// The result that at least `quorum` revealed alike.
+	pub fn agreed_result(&self, quorum: usize) -> Option<ResultDigest> {
 		let revealed = |replica: &Replica<AccountId>| match replica.progress {
 			Progress::Revealed(digest) => Some(digest),
 			_ => None,
 		};
-		let quorum = self.spec.quorum();
 		self.replicas.iter().filter_map(revealed).find(|digest| {
 			self.replicas.iter().filter(|other| revealed(other).as_ref() == Some(digest)).count()
 				>= quorum

@@ -12,15 +12,15 @@ pub use availability::{
 	calls_in_block, Availability, CALLS_MAX, CALL_ANSWER_BLOCKS, CALL_INTERVAL_BLOCKS,
 	HALF_LIFE_BLOCKS, SCORE_PPM,
 };
-pub use capacity::{Capacity, Ledger, LedgerError};
+pub use capacity::{Capacity, Grant, Ledger, LedgerError, Reserved};
 pub use class::{
 	Class, ClassReport, Prospects, Rank, Standing, Thresholds, TierLimit, AVAILABILITY_TIERS,
 	PROMOTION_BLOCKS, PROOF_TIERS,
 };
-pub use offer::{minute_of_day, EnergySource, Hours, Offer, Region, Site, DAY_MINUTES};
-pub use proof::{Capability, Proof, MOPS_PER_VCPU};
+pub use offer::{minute_of_day, EnergySource, Hours, Offer, Region, Site, TaskKinds, DAY_MINUTES};
+pub use proof::{Capability, GpuProof, Proof, MOPS_PER_VCPU};
 
-use crate::{Balance, BlockNumber, WorkerId};
+use crate::{supply::Entry, Balance, BlockNumber};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -168,19 +168,13 @@ impl Provider {
 	}
 }
 
-/// A machine that may be given work at this block, with what scoring needs.
+/// A machine that may be given work at this block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate<AccountId> {
-	/// The machine.
-	pub worker: WorkerId,
+	/// What the supply shows of it.
+	pub entry: Entry,
 	/// Its provider.
 	pub provider: AccountId,
-	/// What it asks, and when it takes tasks.
-	pub offer: Offer,
-	/// Proved capacity that no task holds.
-	pub free: Capacity,
-	/// Proved throughput as far as its tier counts it, in million int8 operations per second.
-	pub throughput_mops: u32,
 	/// The most that one more task may earn with the bond behind it.
 	pub stake_free: Balance,
 }

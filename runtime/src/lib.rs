@@ -184,15 +184,16 @@ mod runtime {
 	#[runtime::pallet_index(16)]
 	pub type Multisig = pallet_multisig;
 
+	// First in a block, so that its draws follow from the state of the block before; it has the beacon extended.
+	#[runtime::pallet_index(42)]
+	pub type TaskMatching = pallet_task_matching;
+
 	// Before the registry, which draws whom it calls by the beacon that this one makes of the parent block.
 	#[runtime::pallet_index(41)]
 	pub type ResourceVerification = pallet_resource_verification;
 
 	#[runtime::pallet_index(40)]
 	pub type NodeRegistry = pallet_node_registry;
-
-	#[runtime::pallet_index(42)]
-	pub type TaskMatching = pallet_task_matching;
 
 	#[runtime::pallet_index(43)]
 	pub type TokenRewards = pallet_token_rewards;

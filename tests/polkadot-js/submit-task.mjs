@@ -43,13 +43,15 @@ const readTask = async (api, id) => {
 	return task.unwrap();
 };
 
-/** The specification of the newest task. */
-const newestSpec = async (api) => {
+/** What is to be done by the newest task, which its job says, and on what. */
+const newestOrder = async (api) => {
 	const next = (await api.query.taskMatching.nextTaskId()).toBigInt();
 	if (next === 0n) {
 		throw new Error('no task was ever submitted to this chain; submit one first');
 	}
-	return (await readTask(api, next - 1n)).spec;
+	const { job, input } = await readTask(api, next - 1n);
+	const { spec } = (await api.query.taskMatching.jobs(job)).unwrap();
+	return { spec, input };
 };
 
 /** Sends a call and gives its events once a block holds it. */
@@ -120,10 +122,10 @@ const describeReplica = (replica) => ({
 
 const run = async (api) => {
 	const alice = new Keyring({ type: 'sr25519' }).addFromUri('//Alice');
-	const spec = await newestSpec(api);
-	const events = await submit(api, api.tx.taskMatching.submitTask(spec), alice);
-	const submitted = events.find((event) => api.events.taskMatching.TaskSubmitted.is(event));
-	const id = submitted.data.task.toBigInt();
+	const { spec, input } = await newestOrder(api);
+	const events = await submit(api, api.tx.taskMatching.submitTask(spec, input), alice);
+	const submitted = events.find((event) => api.events.taskMatching.JobSubmitted.is(event));
+	const id = submitted.data.job.toBigInt();
 	say(`submitted task ${id}`);
 
 	const task = await finished(api, id);

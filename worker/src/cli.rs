@@ -297,6 +297,13 @@ mod tests {
 	}
 
 	#[test]
+	fn kinds_are_separated_by_commas() {
+		let line = ["aidragon-worker", "run", "--refuses", "single,dependent"];
+		let cli = Cli::try_parse_from(line).unwrap();
+		assert_eq!(cli.settings.refuses.unwrap(), ["single", "dependent"]);
+	}
+
+	#[test]
 	fn init_creates_once_and_repeats_itself() {
 		let directory = tempfile::tempdir().unwrap();
 		let machine = Machine { vcpus: 2, memory_mib: 4_096 };

@@ -189,10 +189,7 @@ fn capacity(
 	machine: &Machine,
 ) -> Result<Capacity, ConfigError> {
 	let sold = machine.sellable();
-	let chosen = Capacity {
-		vcpus: vcpus.unwrap_or(sold.vcpus),
-		memory_mib: memory_mib.unwrap_or(sold.memory_mib),
-	};
+	let chosen = Capacity::cpu(vcpus.unwrap_or(sold.vcpus), memory_mib.unwrap_or(sold.memory_mib));
 	let refuse = |field, message: String| Err(ConfigError::Value { field, message });
 	if chosen.vcpus == 0 || chosen.vcpus > machine.vcpus {
 		return refuse("vcpus", format!("is {}, use 1 to {}", chosen.vcpus, machine.vcpus));
@@ -250,6 +247,10 @@ mod tests {
 	#[test]
 	fn errors_name_the_field() {
 		let announce = Layer { listen: Some("0.0.0.0".parse().unwrap()), ..Layer::default() };
+		let refusing = |words: &str| Layer {
+			refuses: Some(words.split(',').map(str::to_owned).collect()),
+			..Layer::default()
+		};
 		let cases = [
 			(announce, "announce: "),
 			(Layer { vcpus: Some(9), ..Layer::default() }, "vcpus: is 9, use 1 to 8"),
@@ -261,6 +262,8 @@ mod tests {
 			(Layer { hours: Some("8-18".into()), ..Layer::default() }, "hours: "),
 			(Layer { hours: Some("24:00-06:00".into()), ..Layer::default() }, "hours: "),
 			(Layer { task_min_gfuel: Some(u64::MAX), ..Layer::default() }, "task_min_gfuel: "),
+			(refusing("containers"), "refuses: names `containers`"),
+			(refusing("single,restricted,dependent"), "refuses: names every kind"),
 			(Layer { retention_hours: Some(0), ..Layer::default() }, "retention_hours: "),
 		];
 		for (layer, message) in cases {

@@ -29,7 +29,7 @@ use aidragon_client::{
 	keys::{Account, WorkerKeys},
 };
 use aidragon_primitives::{
-	matching::bucket_of,
+	supply::bucket_of,
 	verification::Slot,
 	worker::{Proof, TransportAddress, WorkerStatus},
 	TaskId, WorkerId,
@@ -220,12 +220,13 @@ impl Daemon {
 		let is_elsewhere = worker.address != self.address || worker.encryption_key != key;
 		// What running tasks hold cannot be withdrawn; it will be, once they are over.
 		let sold = &self.config.capacity;
-		let is_resized = worker.ledger.claimed() != *sold && sold.holds(&worker.ledger.reserved());
+		let is_resized =
+			worker.ledger.claimed() != *sold && worker.ledger.clone().resize(*sold).is_ok();
 		// Whether the bond is what is missing, only the chain's answer tells.
-		let capability = best.capability.unwrap_or_default();
+		let proved = best.capability.unwrap_or_default().proved_part(sold, best.number);
 		let could_work = worker.status == WorkerStatus::Active
 			&& worker.running == 0
-			&& bucket_of(&capability.proved_part(sold, best.number)).is_some();
+			&& bucket_of(&worker.ledger.free(&proved)).is_some();
 		let is_overlooked = could_work && !best.is_supplied;
 		upkeep(&upkeep::Sight {
 			best_number: best.number,
@@ -335,6 +336,8 @@ impl Daemon {
 
 	fn job_event(&mut self, event: JobEvent) -> anyhow::Result<()> {
 		match event {
+			// From now on the time runs for which they are kept.
+			JobEvent::Needs(blobs) => Ok(self.journal.touch(blobs)?),
 			JobEvent::Fetched(key) => self.fetched(key),
 			JobEvent::Ended(key, ending) => self.ended(key, ending),
 		}

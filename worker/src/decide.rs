@@ -8,9 +8,10 @@
 //! finalized block: a result that was shown too early can be copied, and what was forgotten cannot be redone.
 
 use crate::journal::Stage;
+use aidragon_client::Task;
 use aidragon_primitives::{
 	state::TaskState,
-	task::{DeclineReason, Progress, Task},
+	task::{DeclineReason, Progress},
 	BlockNumber, Hash32, WorkerId,
 };
 
@@ -29,7 +30,7 @@ pub struct Held {
 
 impl Held {
 	/// What `task` says of `worker`'s replica, if it is one of `attempt`.
-	pub fn of<AccountId>(task: &Task<AccountId>, worker: WorkerId, attempt: u8) -> Option<Self> {
+	pub fn of(task: &Task, worker: WorkerId, attempt: u8) -> Option<Self> {
 		let replica = task.replica_of(worker).filter(|replica| replica.attempt == attempt);
 		replica.map(|replica| Self {
 			state: task.state,
@@ -150,6 +151,9 @@ impl DropReason {
 	pub fn message(&self) -> &'static str {
 		match self {
 			Self::NoLongerOurs => "it is no longer assigned to this machine",
+			Self::TooLate(TaskState::Cancelled) => {
+				"its submitter withdrew it; what this machine had done of it is paid"
+			}
 			Self::TooLate(_) => "it was over before this machine delivered",
 			Self::ForeignCommitment => {
 				"the chain holds a commitment that this journal does not know; never share a hot key or \

@@ -26,7 +26,7 @@ use std::{
 
 /// Entries by task and attempt, SCALE encoded behind a version byte.
 const ENTRIES: TableDefinition<(u64, u8), &[u8]> = TableDefinition::new("entries");
-/// When each blob was last used, in seconds of Unix time.
+/// When each blob was last used, or will be needed last, in seconds of Unix time.
 const BLOBS: TableDefinition<&[u8; 32], u64> = TableDefinition::new("blobs");
 /// Single values by name.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -194,17 +194,27 @@ impl Journal {
 
 	/// Notes that `blobs` are used now.
 	pub fn touch(&self, blobs: impl IntoIterator<Item = Hash32>) -> Result<(), JournalError> {
-		let now = unix_seconds();
+		self.need(blobs, Duration::ZERO)
+	}
+
+	/// Notes that `blobs` may be needed until `time` from now.
+	pub fn need(
+		&self,
+		blobs: impl IntoIterator<Item = Hash32>,
+		time: Duration,
+	) -> Result<(), JournalError> {
+		let until = unix_seconds().saturating_add(time.as_secs());
 		self.write(|transaction| {
 			let mut table = transaction.open_table(BLOBS)?;
 			for blob in blobs {
-				table.insert(&blob, now)?;
+				let known = table.get(&blob)?.map_or(0, |used| used.value());
+				table.insert(&blob, known.max(until))?;
 			}
 			Ok(())
 		})
 	}
 
-	/// The blobs that were last used longer than `retention` ago and that no entry needs.
+	/// The blobs that were last used, or needed, longer than `retention` ago and that no entry needs.
 	pub fn stale_blobs(&self, retention: Duration) -> Result<Vec<Hash32>, JournalError> {
 		let needed: Vec<Hash32> = self.entries()?.values().flat_map(Entry::blobs).collect();
 		let oldest = unix_seconds().saturating_sub(retention.as_secs());

@@ -39,10 +39,7 @@ impl Machine {
 	pub fn sellable(&self) -> Capacity {
 		let reserve = RESERVE_MIN_MIB.max(self.memory_mib / 10);
 		let least = SELLABLE_MIN_MIB.min(self.memory_mib);
-		Capacity {
-			vcpus: self.vcpus,
-			memory_mib: self.memory_mib.saturating_sub(reserve).max(least),
-		}
+		Capacity::cpu(self.vcpus, self.memory_mib.saturating_sub(reserve).max(least))
 	}
 }
 

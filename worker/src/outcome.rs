@@ -4,7 +4,7 @@ use crate::{
 	executor::{self, Outcome},
 	journal::{Evidence, Key},
 };
-use aidragon_client::{keys::Account, Task};
+use aidragon_client::keys::Account;
 use aidragon_primitives::{
 	attestation::{Attestation, ExitStatus, ResultDigest, TrapKind, ATTESTATION_VERSION},
 	BlockNumber, Hash32, TaskId, WorkerId,
@@ -29,6 +29,19 @@ pub struct Span {
 	pub finished_at: BlockNumber,
 }
 
+/// A program that ran to an end that every machine would see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+	/// BLAKE3 hash of the program.
+	pub program: Hash32,
+	/// What it ran on, by the hash or root that the chain has for it.
+	pub input_root: Hash32,
+	/// What came of it.
+	pub result: ResultDigest,
+	/// When it ran.
+	pub span: Span,
+}
+
 /// The result as the chain compares it.
 pub fn digest(outcome: &Outcome, output_root: Hash32) -> ResultDigest {
 	ResultDigest {
@@ -39,27 +52,20 @@ pub fn digest(outcome: &Outcome, output_root: Hash32) -> ResultDigest {
 	}
 }
 
-/// Signs `result` and hides it behind a fresh salt.
-pub fn seal(
-	signer: &Signer,
-	account: &Account,
-	key: Key,
-	task: &Task,
-	result: ResultDigest,
-	span: Span,
-) -> Evidence {
+/// Signs what a run came to and hides it behind a fresh salt.
+pub fn seal(signer: &Signer, account: &Account, key: Key, run: &Run) -> Evidence {
 	let attestation = Attestation {
 		version: ATTESTATION_VERSION,
 		genesis: signer.genesis,
 		task: key.task,
 		attempt: key.attempt,
 		worker: signer.worker,
-		program: task.spec.program.blob.hash,
+		program: run.program,
 		meter_schedule: executor::meter_schedule_hash(),
-		input_root: task.spec.input.hash,
-		result,
-		started_at: span.started_at,
-		finished_at: span.finished_at,
+		input_root: run.input_root,
+		result: run.result,
+		started_at: run.span.started_at,
+		finished_at: run.span.finished_at,
 	};
 	let signature = account.sign(&attestation.signing_payload());
 	Evidence { attestation, signature, salt: rand::random() }

@@ -347,7 +347,7 @@ mod tests {
 			encryption_key: [0; 32],
 			key_epoch: 0,
 			address: Default::default(),
-			ledger: Ledger::new(Capacity { vcpus: 2, memory_mib: 1_024 }),
+			ledger: Ledger::new(Capacity::cpu(2, 1_024)),
 			offer: Offer::at(10_000_000_000),
 			site: Default::default(),
 			energy_attestor: None,
@@ -375,7 +375,7 @@ mod tests {
 
 	fn proved(mops: u32, valid_until: BlockNumber) -> Option<Capability> {
 		let proof = |amount| Some(Proof { amount, proved_at: 50, valid_until });
-		Some(Capability { processor: proof(mops), memory: proof(1_024) })
+		Some(Capability { processor: proof(mops), memory: proof(1_024), gpus: None })
 	}
 
 	fn rung(record: &Record) -> Rung {

@@ -11,11 +11,7 @@ use aidragon_client::{
 	chain::{Chain, Snapshot, View},
 	Task,
 };
-use aidragon_primitives::{
-	state::TaskState,
-	task::{BlobRef, Progress},
-	TaskId, WorkerId,
-};
+use aidragon_primitives::{state::TaskState, task::BlobRef, TaskId, WorkerId};
 use serde_json::json;
 use std::{
 	fs,
@@ -30,9 +26,9 @@ pub async fn run(context: &Context, id: TaskId, to: Option<&Path>) -> Result<(),
 	let chain = context.connect().await?;
 	let head = chain.head(View::Finalized).await?;
 	let task = super::find(&chain.at(&head), id).await?;
-	super::require_result(id, &task)?;
-	let blob = result_blob(id, &task)?;
-	let stored = fetch(&chain, &context.store()?, id, &task).await?;
+	super::require_result(&task)?;
+	let blob = result_blob(&task)?;
+	let stored = fetch(&chain, &context.store()?, &task).await?;
 	let Some(to) = to else {
 		let bytes = fs::read(&stored).map_err(|error| unreadable(&stored, &error))?;
 		return output::raw(&bytes);
@@ -49,19 +45,22 @@ pub async fn run(context: &Context, id: TaskId, to: Option<&Path>) -> Result<(),
 }
 
 /// Fetches the result of a settled task into the store, from any machine that agreed on it.
-pub async fn fetch(
-	chain: &Chain,
-	store: &BlobStore,
-	id: TaskId,
-	task: &Task,
-) -> Result<PathBuf, Failure> {
-	let blob = result_blob(id, task)?;
+pub async fn fetch(chain: &Chain, store: &BlobStore, task: &Task) -> Result<PathBuf, Failure> {
 	let head = chain.head(View::Finalized).await?;
-	let at = chain.at(&head);
 	let fetcher = BlobFetcher::bind(store.clone(), fetch_from()).await?;
-	let fetched = from_any(&at, &fetcher, &agreeing(task), &blob).await;
+	let fetched = fetch_with(&chain.at(&head), &fetcher, task).await;
 	fetcher.close().await;
 	fetched
+}
+
+/// Fetches the result of a settled task, from any machine that agreed on it.
+pub async fn fetch_with(
+	at: &Snapshot,
+	fetcher: &BlobFetcher,
+	task: &Task,
+) -> Result<PathBuf, Failure> {
+	let machines: Vec<WorkerId> = task.agreeing().collect();
+	from_any(at, fetcher, &machines, &result_blob(task)?).await
 }
 
 /// Copies a blob to where the user wants it.
@@ -94,28 +93,18 @@ async fn from_any(
 	Err(Failure::new(Exit::Network, message))
 }
 
-fn result_blob(id: TaskId, task: &Task) -> Result<BlobRef, Failure> {
+fn result_blob(task: &Task) -> Result<BlobRef, Failure> {
 	match (&task.state, task.result) {
 		(TaskState::Settled, Some(result)) => {
 			Ok(BlobRef { hash: result.output_root, size_bytes: result.output_bytes })
 		}
 		_ => {
-			let state = super::state::name(&task.state);
+			let (id, state) = (task.id, super::state::name(&task.state));
 			let message =
 				format!("task {id} is {state} and has no result yet: `dragon task wait {id}`");
 			Err(Failure::new(Exit::NoResult, message))
 		}
 	}
-}
-
-/// The machines whose result is the agreed one.
-fn agreeing(task: &Task) -> Vec<WorkerId> {
-	let agrees = |progress: &Progress| match progress {
-		Progress::Revealed(result) => Some(*result) == task.result,
-		Progress::Assigned | Progress::Committed(_) => false,
-	};
-	let replicas = task.replicas.iter().filter(|replica| agrees(&replica.progress));
-	replicas.map(|replica| replica.worker).collect()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
@@ -128,19 +117,15 @@ mod tests {
 	use crate::task::tests::{assigned, settled};
 
 	#[test]
-	fn only_machines_that_agreed_are_asked() {
-		let mut task = settled();
-		assert_eq!(agreeing(&task), [0, 1]);
-		let mut other = task.result.unwrap();
-		other.output_root = [6; 32];
-		task.replicas[0].progress = Progress::Revealed(other);
-		assert_eq!(agreeing(&task), [1]);
-		assert_eq!(result_blob(7, &task).unwrap().hash, [5; 32]);
+	fn the_result_is_what_the_machines_agreed_on() {
+		let task = settled();
+		assert_eq!(task.agreeing().collect::<Vec<_>>(), [0, 1]);
+		assert_eq!(result_blob(&task).unwrap().hash, [5; 32]);
 	}
 
 	#[test]
 	fn a_live_task_has_no_result() {
-		let failure = result_blob(7, &assigned()).unwrap_err();
+		let failure = result_blob(&assigned()).unwrap_err();
 		assert_eq!(failure.exit, Exit::NoResult);
 		assert!(failure.message.contains("task wait 7"));
 	}

@@ -8,7 +8,7 @@ use crate::{
 	output::{table, Report},
 };
 use aidragon_client::{chain::View, Task};
-use aidragon_primitives::{TaskId, WorkerId};
+use aidragon_primitives::WorkerId;
 use serde_json::json;
 
 /// Runs `task list`.
@@ -16,20 +16,21 @@ pub async fn run(context: &Context, mine: bool, state: Option<StateFilter>) -> R
 	let owner = if mine { Some(context.account()?.account_id()) } else { None };
 	let chain = context.connect().await?;
 	let head = chain.head(View::Finalized).await?;
-	let mut tasks = chain.at(&head).tasks().await?;
-	tasks.retain(|(_, task)| {
+	let mut tasks: Vec<Task> = chain.at(&head).tasks().await?.into_values().collect();
+	tasks.retain(|task| {
 		owner.is_none_or(|owner| task.submitter == owner)
 			&& state.is_none_or(|state| state.matches(&task.state))
 	});
 	report(&tasks).print(context.output)
 }
 
-fn report(tasks: &[(TaskId, Task)]) -> Report {
-	let row = |(id, task): &(TaskId, Task)| {
+fn report(tasks: &[Task]) -> Report {
+	let row = |task: &Task| {
 		let machines: Vec<String> =
 			task.replicas.iter().map(|replica| replica.worker.to_string()).collect();
 		vec![
-			id.to_string(),
+			task.id.to_string(),
+			task.job.to_string(),
 			state::name(&task.state).to_owned(),
 			task.submitted_at.to_string(),
 			if machines.is_empty() { "-".into() } else { machines.join(",") },
@@ -38,10 +39,11 @@ fn report(tasks: &[(TaskId, Task)]) -> Report {
 			task.submitter.to_string(),
 		]
 	};
-	let heading = ["id", "state", "block", "machines", "on hold", "paid", "submitter"];
-	let json = |(id, task): &(TaskId, Task)| {
+	let heading = ["id", "job", "state", "block", "machines", "on hold", "paid", "submitter"];
+	let json = |task: &Task| {
 		json!({
-			"id": id,
+			"id": task.id,
+			"job": task.job,
 			"state": state::name(&task.state),
 			"submitted_at": task.submitted_at,
 			"workers": task.replicas.iter().map(|replica| replica.worker).collect::<Vec<WorkerId>>(),
@@ -63,7 +65,7 @@ mod tests {
 
 	#[test]
 	fn one_line_for_each_task() {
-		let report = report(&[(1, task()), (2, settled())]);
+		let report = report(&[task(), settled()]);
 		assert_eq!(report.text.lines().count(), 3);
 		assert!(report.text.contains("settled"), "{}", report.text);
 		assert_eq!(report.json[1]["workers"], json!([0, 1]));

@@ -5,8 +5,8 @@ use crate::{
 	amount::{self, Amount},
 	context::Context,
 	exit::Failure,
-	market::{self, Rules, Supply},
 	output::{self, fields, Report},
+	supply::{Outlook, Supply},
 };
 use aidragon_client::{
 	calls,
@@ -15,7 +15,7 @@ use aidragon_client::{
 };
 use aidragon_primitives::{
 	payout,
-	task::{MatchingPolicy, TaskSpec},
+	task::{BlobRef, MatchingPolicy, TaskSpec},
 	Balance, SLOT_DURATION_MS,
 };
 use serde_json::json;
@@ -30,46 +30,46 @@ pub struct Quote {
 	pub protocol_share: Balance,
 	/// The fee for the transaction, paid at submission.
 	pub fee: Balance,
+	/// What it costs at most with the cheapest machines that fit now; `None` where there are too few.
+	pub price: Option<Balance>,
 	/// Which machines fit.
-	pub supply: Supply,
-	replicas: u8,
+	pub outlook: Outlook,
 	lifetime_s: u64,
 	policy: &'static str,
 }
 
 /// Runs `task quote`.
 pub async fn run(context: &Context, path: &Path) -> Result<(), Failure> {
-	let Checked { spec, warnings, .. } = TaskFile::read(path)?.check(path)?;
+	let Checked { spec, input_blob, warnings, .. } = TaskFile::read(path)?.check(path)?;
 	for warning in &warnings {
 		output::progress(&format!("warning: {warning}"));
 	}
 	let chain = context.connect().await?;
 	// The fee depends on the transaction's size and not on who signs it.
 	let account = context.account().or_else(|_| Account::from_uri("//Alice"))?;
-	Quote::of(&chain, &spec, &account).await?.report().print(context.output)
+	Quote::of(&chain, &spec, &input_blob, &account).await?.report().print(context.output)
 }
 
 impl Quote {
 	/// Asks the chain, as of the finalized head.
-	pub async fn of(chain: &Chain, spec: &TaskSpec, account: &Account) -> Result<Self, ChainError> {
+	pub async fn of(
+		chain: &Chain,
+		spec: &TaskSpec,
+		input: &BlobRef,
+		account: &Account,
+	) -> Result<Self, ChainError> {
 		let head = chain.head(View::Finalized).await?;
 		let share_parts = chain.constant_u32("TokenRewards", "ProtocolShareParts")?;
-		let at = chain.at(&head);
-		let rules = Rules::read(chain, &at).await?;
-		let machines = market::machines(&at).await?;
+		let outlook = Supply::read(&chain.at(&head)).await?.outlook(spec, false);
 		let escrow = spec.escrow().unwrap_or_default();
 		Ok(Self {
 			escrow,
 			protocol_share: payout::split(escrow, share_parts).protocol,
-			fee: chain.fee(&calls::submit_task(spec), account).await?,
-			supply: Supply::of(&machines, spec, &[], &rules),
-			replicas: spec.replicas,
+			fee: chain.fee(&calls::submit_task(spec, input), account).await?,
+			price: outlook.price(spec),
+			outlook,
 			lifetime_s: u64::from(spec.deadline_blocks) * SLOT_DURATION_MS / 1_000,
-			policy: match spec.matching {
-				MatchingPolicy::Cheapest => "the cheapest",
-				MatchingPolicy::Fastest => "the fastest",
-				MatchingPolicy::Balanced => "the cheapest for their throughput",
-			},
+			policy: policy(spec.matching),
 		})
 	}
 
@@ -80,7 +80,7 @@ impl Quote {
 
 	/// The quote in both forms.
 	pub fn report(&self) -> Report {
-		let enough = match (u32::from(self.replicas) <= self.supply.providers, self.replicas) {
+		let enough = match (self.outlook.is_enough(), self.outlook.needed) {
 			(true, 1) => format!("a draw now would find a machine, {}", self.policy),
 			(true, replicas) => {
 				format!("a draw now would find {replicas} machines, {}", self.policy)
@@ -91,52 +91,78 @@ impl Quote {
 				self.lifetime_s
 			),
 		};
-		let text = fields(&[
-			(
-				"escrow",
-				format!("{}: the most it can cost; what is not used returns", Amount(self.escrow)),
-			),
+		let price = self.price.map(|price| {
+			("price", format!("at most {} with the cheapest machines that fit now", Amount(price)))
+		});
+		let mut lines = vec![(
+			"escrow",
+			format!("{}: the most it can cost; what is not used returns", Amount(self.escrow)),
+		)];
+		lines.extend(price);
+		lines.extend([
 			("of it", format!("up to {} are the protocol's share", Amount(self.protocol_share))),
 			("fee", format!("{} to the network for the transaction", Amount(self.fee))),
-			("machines", format!("{}\n{enough}", self.supply.message())),
+			("machines", format!("{}\n{enough}", self.outlook.message())),
 		]);
 		let json = json!({
 			"escrow": amount::json(self.escrow),
 			"cost_max": amount::json(self.escrow),
 			"protocol_share_max": amount::json(self.protocol_share),
 			"fee": amount::json(self.fee),
-			"replicas": self.replicas,
-			"supply": self.supply.json(),
+			"price": self.price.map(amount::json),
+			"replicas": self.outlook.needed,
+			"supply": self.outlook.json(),
 		});
-		Report { text, json }
+		Report { text: fields(&lines), json }
+	}
+}
+
+/// Which machines a policy prefers, in words.
+pub fn policy(policy: MatchingPolicy) -> &'static str {
+	match policy {
+		MatchingPolicy::Cheapest => "the cheapest",
+		MatchingPolicy::Fastest => "the fastest",
+		MatchingPolicy::Balanced => "the cheapest for their throughput",
+		MatchingPolicy::Greenest => "those that run on the cleanest energy",
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::{supply::tests::supply, task::tests::spec};
 
-	#[test]
-	fn a_quote_says_whether_a_draw_would_succeed() {
-		let supply =
-			Supply { machines: 5, fitting: 2, providers: 2, above_cap: 3, ..Default::default() };
-		let mut quote = Quote {
+	fn quote(prices: &[Balance]) -> Quote {
+		let outlook = supply(prices).outlook(&spec(), false);
+		Quote {
 			escrow: 600_000_000_000,
 			protocol_share: 30_000_000_000,
 			fee: 1_000_000,
-			supply,
-			replicas: 2,
+			price: outlook.price(&spec()),
+			outlook,
 			lifetime_s: 600,
 			policy: "the cheapest",
-		};
-		let report = quote.report();
+		}
+	}
+
+	#[test]
+	fn a_quote_says_whether_a_draw_would_succeed() {
+		let found = quote(&[1_000_000_000, 2_000_000_000, 20_000_000_000]);
+		let report = found.report();
 		assert!(report.text.contains("0.6 DRGN: the most"), "{}", report.text);
-		assert!(report.text.contains("3 above the price cap"), "{}", report.text);
+		assert!(report.text.contains("at most 0.09 DRGN with the cheapest"), "{}", report.text);
+		assert!(
+			report.text.contains("2 of them ask no more than the price cap"),
+			"{}",
+			report.text
+		);
 		assert!(report.text.contains("a draw now would find 2 machines"), "{}", report.text);
 		assert_eq!(report.json["escrow"], "600000000000");
-		assert_eq!(report.json["supply"]["above_cap"], 3);
-		assert_eq!(quote.needed(), 600_001_000_000);
-		quote.replicas = 3;
-		assert!(quote.report().text.contains("wait up to 600 s"));
+		assert_eq!(report.json["price"], "90000000000");
+		assert_eq!(report.json["supply"]["fitting"], 2);
+		assert_eq!(found.needed(), 600_001_000_000);
+		let waiting = quote(&[1_000_000_000]).report();
+		assert!(waiting.text.contains("wait up to 600 s for 2"), "{}", waiting.text);
+		assert_eq!(waiting.json["price"], serde_json::Value::Null);
 	}
 }

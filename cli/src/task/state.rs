@@ -6,6 +6,8 @@ use clap::ValueEnum;
 /// A state to list tasks by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StateFilter {
+	/// Waits for the results of other tasks of its job.
+	Blocked,
 	/// Waits for its draw or for machines that fit.
 	Queued,
 	/// Machines are drawn and work.
@@ -29,6 +31,7 @@ impl StateFilter {
 	pub fn matches(self, state: &TaskState) -> bool {
 		match self {
 			Self::Live => !state.is_terminal(),
+			Self::Blocked => name(state) == "blocked",
 			Self::Queued => name(state) == "queued",
 			Self::Assigned => name(state) == "assigned",
 			Self::Committed => name(state) == "committed",
@@ -43,6 +46,7 @@ impl StateFilter {
 /// The name of a state in text and in JSON.
 pub fn name(state: &TaskState) -> &'static str {
 	match state {
+		TaskState::Blocked => "blocked",
 		TaskState::Queued => "queued",
 		TaskState::Assigned => "assigned",
 		TaskState::Committed => "committed",
@@ -67,6 +71,7 @@ mod tests {
 		assert!(StateFilter::Live.matches(&TaskState::Revealed));
 		for filter in StateFilter::value_variants() {
 			let states = [
+				TaskState::Blocked,
 				TaskState::Queued,
 				TaskState::Assigned,
 				TaskState::Committed,

@@ -3,15 +3,15 @@
 use super::{state, watch::declined};
 use crate::{
 	amount::{self, Amount},
-	market::Supply,
 	output::{fields, hex, Report},
+	supply::Outlook,
 };
 use aidragon_client::{Replica, Task};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
 	state::{FailureReason, TaskState},
 	task::{BlobRef, Progress},
-	BlockNumber, Hash32, TaskId,
+	BlockNumber, Hash32,
 };
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
@@ -25,14 +25,16 @@ pub fn reason(state: &TaskState) -> Option<String> {
 		}
 		TaskState::Failed(reason) => Some(reason.message().into()),
 		TaskState::Cancelled => Some(
-			"its submitter withdrew it before machines were drawn; the escrow was returned".into(),
+			"its submitter withdrew it; machines that had it were paid for what they had done"
+				.into(),
 		),
 		TaskState::Expired => Some(
 			"no machines that fit were found before its deadline; the escrow was returned: raise \
 			matching.price_cap_per_gfuel, ask for less, or allow more deadline_blocks"
 				.into(),
 		),
-		TaskState::Queued
+		TaskState::Blocked
+		| TaskState::Queued
 		| TaskState::Assigned
 		| TaskState::Committed
 		| TaskState::Revealed
@@ -46,16 +48,17 @@ pub struct Surroundings {
 	/// The block at which the record was read.
 	pub now: BlockNumber,
 	/// Who could run it, for a queued task.
-	pub supply: Option<Supply>,
+	pub outlook: Option<Outlook>,
 	/// The beacons that drew its machines, by block, as far as the chain still keeps them.
 	pub beacons: BTreeMap<BlockNumber, Hash32>,
 }
 
 /// The status of a task.
-pub fn report(id: TaskId, task: &Task, around: &Surroundings) -> Report {
+pub fn report(task: &Task, around: &Surroundings) -> Report {
 	let mut lines = vec![
-		("task", id.to_string()),
-		("state", state_text(task, around.supply.as_ref())),
+		("task", task.id.to_string()),
+		("job", job_text(task)),
+		("state", state_text(task, around.outlook.as_ref())),
 		("submitter", task.submitter.to_string()),
 		("timeline", timeline(task, around)),
 	];
@@ -63,13 +66,35 @@ pub fn report(id: TaskId, task: &Task, around: &Surroundings) -> Report {
 	lines.extend(task.result.iter().map(|result| ("result", result_text(result))));
 	lines.extend([
 		("program", blob_text(&task.spec.program.blob)),
-		("input", blob_text(&task.spec.input)),
+		("input", input_text(task)),
 		("money", money(task)),
 	]);
-	Report { text: fields(&lines), json: json_of(id, task, around) }
+	Report { text: fields(&lines), json: json_of(task, around) }
 }
 
-fn state_text(task: &Task, supply: Option<&Supply>) -> String {
+fn job_text(task: &Task) -> String {
+	format!("{}, of which it is number {}", task.job, task.index(task.id))
+}
+
+fn input_text(task: &Task) -> String {
+	let own = blob_text(&task.input);
+	match task.is_dependent() {
+		false => own,
+		true => format!("{own}, and the results of {}", names(task)),
+	}
+}
+
+/// The tasks whose results a task takes, such as `tasks 7 to 10`.
+pub fn names(task: &Task) -> String {
+	let inputs: Vec<_> = task.inputs().collect();
+	match (inputs.first(), inputs.last()) {
+		(Some(first), Some(last)) if first < last => format!("tasks {first} to {last}"),
+		(Some(only), _) => format!("task {only}"),
+		_ => "no task".into(),
+	}
+}
+
+fn state_text(task: &Task, outlook: Option<&Outlook>) -> String {
 	let name = state::name(&task.state);
 	let mut text = match reason(&task.state) {
 		Some(reason) => format!("{name}: {reason}"),
@@ -78,8 +103,20 @@ fn state_text(task: &Task, supply: Option<&Supply>) -> String {
 	if let Some(reason) = task.declined.filter(|_| task.state != TaskState::Settled) {
 		text.push_str(&format!("\na machine gave it back: {}", declined(reason)));
 	}
-	if let Some(supply) = supply {
-		text.push_str(&format!("\n{}", supply.message()));
+	match (task.state, task.ticket) {
+		(TaskState::Blocked, _) => {
+			text.push_str(&format!(": it waits for the results of {}", names(task)));
+		}
+		(TaskState::Queued, None) => {
+			text.push_str(": frozen; the beacon of a later block draws its machines");
+		}
+		(TaskState::Queued, Some(_)) => {
+			text.push_str(": no machines that fit were found; it is drawn again when one comes");
+		}
+		_ => {}
+	}
+	if let Some(outlook) = outlook {
+		text.push_str(&format!("\n{}", outlook.message()));
 	}
 	text
 }
@@ -97,7 +134,10 @@ fn timeline(task: &Task, around: &Surroundings) -> String {
 	if task.state.is_terminal() {
 		steps.push(format!("over, as of block {now}"));
 	} else {
-		steps.push(format!("the chain looks at it again in block {}", task.wake_at));
+		// What waits for machines is looked at when one comes, and not before.
+		if !matches!(task.state, TaskState::Blocked | TaskState::Queued) {
+			steps.push(format!("the chain looks at it again in block {}", task.wake_at));
+		}
 		let left = task.deadline.saturating_sub(now);
 		steps
 			.push(format!("over at the latest in block {}, {left} blocks from now", task.deadline));
@@ -143,11 +183,14 @@ fn money(task: &Task) -> String {
 	}
 }
 
-fn json_of(id: TaskId, task: &Task, around: &Surroundings) -> Value {
+fn json_of(task: &Task, around: &Surroundings) -> Value {
 	let whole = task.spec.escrow().unwrap_or_default();
 	let returned = task.state.is_terminal().then(|| amount::json(whole.saturating_sub(task.paid)));
 	json!({
-		"id": id,
+		"id": task.id,
+		"job": task.job,
+		"position": task.index(task.id),
+		"after": task.inputs().collect::<Vec<_>>(),
 		"block": around.now,
 		"state": state::name(&task.state),
 		"over": task.state.is_terminal(),
@@ -157,17 +200,19 @@ fn json_of(id: TaskId, task: &Task, around: &Surroundings) -> Value {
 		"submitted_at": task.submitted_at,
 		"deadline": task.deadline,
 		"wake_at": task.wake_at,
+		"waits_for_machines": task.ticket.is_some(),
 		"attempt": task.attempt,
 		"retries_left": task.retries_left,
 		"replicas": task.replicas.iter().map(|replica| replica_json(replica, around)).collect::<Vec<_>>(),
 		"excluded": task.excluded.to_vec(),
 		"result": task.result.as_ref().map(result_json),
 		"program": blob_json(&task.spec.program.blob),
-		"input": blob_json(&task.spec.input),
+		"input": blob_json(&task.input),
+		"input_root": hex(&task.input_root()),
 		"escrow": amount::json(task.escrow),
 		"paid": amount::json(task.paid),
 		"returned": returned,
-		"supply": around.supply.as_ref().map(Supply::json),
+		"supply": around.outlook.as_ref().map(Outlook::json),
 	})
 }
 
@@ -207,22 +252,38 @@ fn blob_json(blob: &BlobRef) -> Value {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::task::tests::{assigned, settled, task};
+	use crate::{
+		supply::tests::supply,
+		task::tests::{assigned, dependent, settled, task},
+	};
 	use aidragon_primitives::attestation::TrapKind;
 
 	#[test]
 	fn a_queued_task_says_who_fits() {
-		let supply = Supply { machines: 3, above_cap: 3, ..Default::default() };
+		let outlook = supply(&[u128::MAX; 3]).outlook_for(&task());
 		let report = report(
-			7,
 			&task(),
-			&Surroundings { now: 42, supply: Some(supply), ..Default::default() },
+			&Surroundings { now: 42, outlook: Some(outlook), ..Default::default() },
 		);
-		assert!(report.text.contains("3 above the price cap"), "{}", report.text);
+		let funnel = "3 machines may be given work, 0 of them ask no more than the price cap";
+		assert!(report.text.contains(funnel), "{}", report.text);
+		assert!(report.text.contains("queued: frozen"), "{}", report.text);
 		assert!(report.text.contains("0.6 DRGN on hold"), "{}", report.text);
 		assert!(report.text.contains("200 blocks from now"), "{}", report.text);
-		assert_eq!(report.json["supply"]["above_cap"], 3);
+		assert_eq!(report.json["supply"]["passing"][0]["machines"], 0);
 		assert_eq!(report.json["returned"], Value::Null);
+	}
+
+	#[test]
+	fn a_blocked_task_says_what_it_waits_for() {
+		let report = report(&dependent(), &Surroundings { now: 42, ..Default::default() });
+		assert!(
+			report.text.contains("blocked: it waits for the results of tasks 5 to 6"),
+			"{}",
+			report.text
+		);
+		assert!(report.text.contains("5, of which it is number 2"), "{}", report.text);
+		assert_eq!(report.json["after"], json!([5, 6]));
 	}
 
 	#[test]
@@ -232,7 +293,7 @@ mod tests {
 			beacons: BTreeMap::from([(44, [6; 32])]),
 			..Default::default()
 		};
-		let report = report(7, &assigned(), &around);
+		let report = report(&assigned(), &around);
 		assert!(report.text.contains(&"06".repeat(32)), "{}", report.text);
 		assert_eq!(report.json["replicas"][0]["beacon"], format!("0x{}", "06".repeat(32)));
 		assert!(report.text.contains("machine 0 of 5"), "{}", report.text);
@@ -244,7 +305,7 @@ mod tests {
 
 	#[test]
 	fn a_settled_task_accounts_for_all_money() {
-		let report = report(7, &settled(), &Surroundings { now: 60, ..Default::default() });
+		let report = report(&settled(), &Surroundings { now: 60, ..Default::default() });
 		assert!(report.text.contains("0.21 DRGN paid, 0.39 DRGN returned"), "{}", report.text);
 		assert_eq!(report.json["paid"], "210000000000");
 		assert_eq!(report.json["returned"], "390000000000");

@@ -2,25 +2,24 @@
 
 use super::{fetch, file::TaskFile, quote::Quote, watch};
 use crate::{
-	agent::{self, server_config, stop_signal},
+	agent::{self, stop_signal},
 	amount::{self, Amount},
 	args::SubmitOptions,
 	context::Context,
 	exit::{Exit, Failure},
 	output::{self, hex, Report},
+	source,
 };
 use aidragon_client::{
-	blobs::{BlobServer, BlobStore},
+	blobs::BlobStore,
 	calls,
-	chain::{Chain, TaskSubmitted, View},
-	keys::{Account, TransportKey},
+	calls::Call,
+	chain::{Chain, JobSubmitted, View},
+	keys::Account,
 };
-use aidragon_primitives::{
-	task::{BlobRef, TaskSpec},
-	TaskId,
-};
+use aidragon_primitives::{Balance, TaskId};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Runs `task submit`.
 pub async fn run(context: &Context, options: &SubmitOptions) -> Result<(), Failure> {
@@ -32,100 +31,74 @@ pub async fn run(context: &Context, options: &SubmitOptions) -> Result<(), Failu
 	let account = context.account()?;
 	let chain = context.connect().await?;
 	let store = context.store()?;
-	let program = add(&store, checked.program).await?;
-	let input = add(&store, checked.input).await?;
-	let finish = |source| {
-		file.spec(program, input, source)
-			.map_err(|reason| Failure::usage(format!("{}: {reason}", options.file.display())))
+	let program = source::add(&store, checked.program).await?;
+	let input = source::add(&store, checked.input).await?;
+	let call = |source| {
+		let spec = file.spec(program, source);
+		let wrong = |reason| Failure::usage(format!("{}: {reason}", options.file.display()));
+		Ok::<_, Failure>(calls::submit_task(&spec.map_err(wrong)?, &input))
 	};
-	if options.detach {
-		let spec = finish(agent::running(context, &program).await?)?;
-		approve(&chain, &spec, &account, options.yes).await?;
-		return submit(context, &chain, &spec, &account).await.map(|_| ());
+	let agent = match options.detach {
+		true => Some(agent::running(context, &program).await?),
+		false => None,
+	};
+	let quote = Quote::of(&chain, &checked.spec, &input, &account).await?;
+	output::progress(&quote.report().text);
+	approve(&chain, &account, quote.needed(), "Submit the task?", options.yes).await?;
+	if let Some(agent) = agent {
+		return submit(context, &chain, &call(agent)?, &account).await.map(|_| ());
 	}
-	approve(&chain, &checked.spec, &account, options.yes).await?;
-	let server = serve(context, options, &store).await?;
+	let server = source::serve(context, &options.serve, &store).await?;
 	let attached = async {
-		let spec = finish(server.address())?;
-		let submitted = submit(context, &chain, &spec, &account).await?;
-		stay(&chain, &store, submitted.task, options.result.as_deref()).await
+		let submitted = submit(context, &chain, &call(server.address())?, &account).await?;
+		stay(&chain, &store, submitted.job, options.result.as_deref()).await
 	};
 	let ended = attached.await;
 	server.shutdown().await;
 	ended
 }
 
-/// Puts a file into the store.
-async fn add(store: &BlobStore, path: PathBuf) -> Result<BlobRef, Failure> {
-	let store = store.clone();
-	let added = tokio::task::spawn_blocking(move || store.add_file(&path)).await;
-	Ok(added.map_err(|error| Failure::usage(format!("cannot read the file: {error}")))??)
-}
-
-/// Serves the store from this process for as long as the task lives.
-async fn serve(
-	context: &Context,
-	options: &SubmitOptions,
-	store: &BlobStore,
-) -> Result<BlobServer, Failure> {
-	// A key for this one run: nobody needs to know the server again afterwards.
-	let config = server_config(&options.serve, TransportKey::generate().seed(), 0);
-	if config.announce.is_loopback() && !is_local(context.url()) {
-		output::progress(
-			"warning: machines elsewhere cannot reach 127.0.0.1 for program and input: pass --announce \
-			with the address of this machine",
-		);
-	}
-	Ok(BlobServer::start(store.clone(), &config).await?)
-}
-
-/// Whether the node is on this machine, and with it most likely the whole network.
-fn is_local(url: &str) -> bool {
-	let host = url.split("://").nth(1).unwrap_or_default();
-	["127.", "localhost", "[::1]"].iter().any(|local| host.starts_with(local))
-}
-
-/// Shows the quote, checks that the account can pay, and asks.
-async fn approve(
+/// Checks that the account has what a submission needs, and asks.
+pub async fn approve(
 	chain: &Chain,
-	spec: &TaskSpec,
 	account: &Account,
+	needed: Balance,
+	question: &str,
 	yes: bool,
 ) -> Result<(), Failure> {
-	let quote = Quote::of(chain, spec, account).await?;
-	output::progress(&quote.report().text);
 	let head = chain.head(View::Finalized).await?;
 	let balances = chain.at(&head).balance(&account.account_id()).await?;
-	if balances.free < quote.needed() {
+	if balances.free < needed {
 		let message = format!(
-			"not enough funds: {} has {} free, and the task needs {}; send it money, or lower \
+			"not enough funds: {} has {} free, and this needs {}; send it money, or lower \
 			matching.price_cap_per_gfuel, limits.fuel_mfuel or verification.replicas",
 			account.account_id(),
 			Amount(balances.free),
-			Amount(quote.needed()),
+			Amount(needed),
 		);
 		return Err(Failure::new(Exit::Refused, message));
 	}
-	output::confirm("Submit the task?", yes)
+	output::confirm(question, yes)
 }
 
-/// Signs, sends, waits for finality and prints the id.
-async fn submit(
+/// Signs, sends, waits for finality and prints the number.
+pub async fn submit(
 	context: &Context,
 	chain: &Chain,
-	spec: &TaskSpec,
+	call: &Call,
 	account: &Account,
-) -> Result<TaskSubmitted, Failure> {
-	let included = chain.submit(&calls::submit_task(spec), account, View::Finalized).await?;
-	let submitted = included.task_submitted()?;
+) -> Result<JobSubmitted, Failure> {
+	let included = chain.submit(call, account, View::Finalized).await?;
+	let submitted = included.job_submitted()?;
 	let json = json!({
-		"id": submitted.task,
+		"id": submitted.job,
+		"tasks": submitted.tasks,
 		"block": included.block.number,
 		"extrinsic": hex(&included.extrinsic),
 		"escrow": amount::json(submitted.escrow),
 		"deadline": submitted.deadline,
 	});
-	Report { text: submitted.task.to_string(), json }.print(context.output)?;
+	Report { text: submitted.job.to_string(), json }.print(context.output)?;
 	Ok(submitted)
 }
 
@@ -140,9 +113,9 @@ async fn stay(
 		task = watch::until_over(chain, id) => task?,
 		stopped = stop_signal() => return Err(interrupted(id, stopped)),
 	};
-	super::require_result(id, &task)?;
+	super::require_result(&task)?;
 	if let Some(file) = result {
-		let stored = fetch::fetch(chain, store, id, &task).await?;
+		let stored = fetch::fetch(chain, store, &task).await?;
 		fetch::copy(&stored, file)?;
 		output::progress(&format!("the result is in {}, and its hash is right", file.display()));
 	}
@@ -162,16 +135,6 @@ fn interrupted(id: TaskId, stopped: std::io::Result<()>) -> Failure {
 #[cfg(test)]
 mod tests {
 	use super::*;
-
-	#[test]
-	fn local_nodes_are_told_from_remote_ones() {
-		for url in ["ws://127.0.0.1:9944", "ws://localhost:9944", "ws://[::1]:9944"] {
-			assert!(is_local(url), "{url}");
-		}
-		for url in ["wss://rpc.example.org", "ws://192.0.2.1:9944", ""] {
-			assert!(!is_local(url), "{url}");
-		}
-	}
 
 	#[test]
 	fn an_interruption_says_how_to_go_on() {

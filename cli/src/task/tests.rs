@@ -1,9 +1,11 @@
 //! Tasks and machines that the tests of this crate look at.
 
 use crate::market::{Machine, Rules};
-use aidragon_client::{keys::AccountId, Replica, Task, Worker};
+use aidragon_client::{keys::AccountId, Replica, Task, TaskRecord, Worker};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
+	job::After,
+	resources::Resources,
 	state::TaskState,
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, TaskSpec},
 	worker::{
@@ -29,11 +31,12 @@ pub(crate) fn spec() -> TaskSpec {
 	let blob = BlobRef { hash: [2; 32], size_bytes: 100 };
 	TaskSpec {
 		program: Program { kind: ProgramKind::WasiCommand, blob },
-		input: blob,
 		source: address(),
 		requirements: Requirements {
-			capacity: Capacity { vcpus: 1, memory_mib: 256 },
+			resources: Resources::cpu(1_000, 256),
 			throughput_min_mops: 0,
+			region: None,
+			energy: None,
 		},
 		fuel_limit: 30_000_000_000,
 		output_limit_bytes: 1 << 20,
@@ -48,28 +51,46 @@ pub(crate) fn spec() -> TaskSpec {
 
 /// A task that was just submitted, in block 42.
 pub(crate) fn task() -> Task {
-	Task {
-		submitter: account(9),
-		escrow: spec().escrow().unwrap(),
-		spec: spec(),
+	let record = TaskRecord {
+		job: 7,
+		input: BlobRef { hash: [2; 32], size_bytes: 100 },
+		bundle: None,
 		state: TaskState::Queued,
-		submitted_at: 42,
-		deadline: 242,
-		wake_at: 45,
+		escrow: spec().escrow().unwrap(),
+		wake_at: 0,
 		attempt: 0,
+		looks: 0,
+		ticket: None,
 		retries_left: 2,
 		replicas: Default::default(),
 		excluded: Default::default(),
 		declined: None,
 		result: None,
 		paid: 0,
+	};
+	Task {
+		id: 7,
+		submitter: account(9),
+		spec: spec(),
+		submitted_at: 42,
+		deadline: 242,
+		after: After::default(),
+		is_awaited: false,
+		record,
 	}
+}
+
+/// A task that waits for the two others of its job.
+pub(crate) fn dependent() -> Task {
+	let record = TaskRecord { job: 5, state: TaskState::Blocked, ..task().record };
+	Task { after: After { first: 0, count: 2 }, record, ..task() }
 }
 
 fn replica(worker: WorkerId, progress: Progress) -> Replica {
 	Replica {
 		worker,
 		provider: account(worker as u8 + 1),
+		gpus: 0,
 		price_per_gfuel: DRGN / 100,
 		beacon_block: 44,
 		attempt: 0,
@@ -80,12 +101,14 @@ fn replica(worker: WorkerId, progress: Progress) -> Replica {
 /// The same task with two machines, one of which delivered.
 pub(crate) fn assigned() -> Task {
 	let replicas = vec![replica(0, Progress::Committed([3; 32])), replica(1, Progress::Assigned)];
-	Task {
+	let record = TaskRecord {
 		state: TaskState::Assigned,
+		wake_at: 65,
 		attempt: 1,
 		replicas: replicas.try_into().unwrap(),
-		..task()
-	}
+		..task().record
+	};
+	Task { record, ..task() }
 }
 
 /// The same task, settled and paid.
@@ -98,20 +121,21 @@ pub(crate) fn settled() -> Task {
 	};
 	let replicas =
 		vec![replica(0, Progress::Revealed(result)), replica(1, Progress::Revealed(result))];
-	Task {
+	let record = TaskRecord {
 		state: TaskState::Settled,
 		escrow: 0,
 		attempt: 1,
 		replicas: replicas.try_into().unwrap(),
 		result: Some(result),
 		paid: 21 * DRGN / 100,
-		..task()
-	}
+		..task().record
+	};
+	Task { record, ..task() }
 }
 
-/// What holds at block 1000, in the first minute of a day.
+/// What holds at block 1000.
 pub(crate) fn rules() -> Rules {
-	Rules { bond_per_worker: DRGN, thresholds: Thresholds::default(), now: 1_000, minute: 0 }
+	Rules { bond_per_worker: DRGN, thresholds: Thresholds::default(), now: 1_000 }
 }
 
 /// A machine that fits the task at block 1000, of a provider of its own.
@@ -125,7 +149,7 @@ pub(crate) fn machine(id: WorkerId) -> Machine {
 		encryption_key: [4; 32],
 		key_epoch: 0,
 		address: address(),
-		ledger: Ledger::new(Capacity { vcpus: 2, memory_mib: 2_048 }),
+		ledger: Ledger::new(Capacity::cpu(2, 2_048)),
 		offer: Offer::at(1_000_000),
 		site: Site::default(),
 		energy_attestor: None,
@@ -138,7 +162,7 @@ pub(crate) fn machine(id: WorkerId) -> Machine {
 		missed: 1,
 	};
 	let proof = |amount| Some(Proof { amount, proved_at: 900, valid_until: 2_000 });
-	let capability = Capability { processor: proof(1_000), memory: proof(2_048) };
+	let capability = Capability { processor: proof(1_000), memory: proof(2_048), gpus: None };
 	let provider =
 		Provider { bond: DRGN, workers: 1, bond_units: 1, at_stake: 0, withdrawable_at: None };
 	Machine {

@@ -51,6 +51,10 @@ fn tell(head: &Head, line: &str) {
 fn stage(task: &Task) -> String {
 	let name = state::name(&task.state);
 	match &task.state {
+		TaskState::Blocked => format!("{name}; waits for the results of {}", status::names(task)),
+		TaskState::Queued if task.ticket.is_some() => {
+			format!("{name}; no machines that fit were found, waits for one to come")
+		}
 		TaskState::Queued if task.attempt == 0 => {
 			format!("{name}; frozen, machines are drawn by randomness of a later block")
 		}
@@ -104,22 +108,23 @@ pub fn declined(reason: DeclineReason) -> &'static str {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::task::tests::{assigned, settled, task};
+	use crate::task::tests::{assigned, dependent, settled, task};
 	use aidragon_primitives::state::FailureReason;
 
 	#[test]
 	fn every_stage_has_a_line_of_its_own() {
 		assert!(stage(&task()).starts_with("queued; frozen"));
+		assert_eq!(stage(&dependent()), "blocked; waits for the results of tasks 5 to 6");
 		let line = stage(&assigned());
 		assert_eq!(line, "assigned to machines 0, 1 by the beacon of block 44; 1 of 2 delivered");
 		let line = stage(&settled());
 		assert!(line.starts_with("settled; 10500000000 fuel, 0.21 DRGN paid"), "{line}");
 		let mut failed = task();
-		failed.state = TaskState::Failed(FailureReason::NoAgreement);
+		failed.record.state = TaskState::Failed(FailureReason::NoAgreement);
 		assert!(stage(&failed).contains("results differ"), "{}", stage(&failed));
 		let mut again = task();
-		again.attempt = 1;
-		again.declined = Some(DeclineReason::ShuttingDown);
+		again.record.attempt = 1;
+		again.record.declined = Some(DeclineReason::ShuttingDown);
 		assert_eq!(stage(&again), "queued again for attempt 2: a machine was shut down");
 	}
 }

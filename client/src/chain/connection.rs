@@ -128,6 +128,17 @@ impl Chain {
 		}
 	}
 
+	/// The block of the best chain at this height.
+	pub async fn head_at(&self, number: BlockNumber) -> Result<Head, ChainError> {
+		let hash = self
+			.request(|rpc| async move { rpc.chain_get_block_hash(Some(number.into())).await })
+			.await?;
+		match hash {
+			Some(hash) => Ok(Head { number, hash: hash.0 }),
+			None => Err(ChainError::Refused { reason: format!("it has no block {number}") }),
+		}
+	}
+
 	/// The block with this hash.
 	pub(super) async fn head_of(&self, hash: Hash32) -> Result<Head, ChainError> {
 		let header = self

@@ -2,7 +2,7 @@
 
 use super::{ChainError, Included};
 use crate::keys::AccountId;
-use aidragon_primitives::{Balance, BlockNumber, TaskId, WorkerId};
+use aidragon_primitives::{Balance, BlockNumber, JobId, WorkerId};
 use codec::Decode;
 
 /// One event, with its fields as SCALE.
@@ -16,16 +16,18 @@ pub struct Event {
 	pub fields: Vec<u8>,
 }
 
-/// A task was submitted.
+/// A task or a job was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
-pub struct TaskSubmitted {
-	/// The task.
-	pub task: TaskId,
+pub struct JobSubmitted {
+	/// The job, by the number of its first task. The others follow.
+	pub job: JobId,
+	/// How many tasks it has.
+	pub tasks: u16,
 	/// Who pays.
 	pub submitter: AccountId,
-	/// On hold for it.
+	/// On hold for all of them.
 	pub escrow: Balance,
-	/// The block by which it is over whatever happens.
+	/// The block by which all of them are over whatever happens.
 	pub deadline: BlockNumber,
 }
 
@@ -41,9 +43,9 @@ pub struct WorkerRegistered {
 }
 
 impl Included {
-	/// The task that a `submit_task` call created.
-	pub fn task_submitted(&self) -> Result<TaskSubmitted, ChainError> {
-		self.find("TaskMatching", "TaskSubmitted")
+	/// The tasks that a `submit_task` or `submit_job` call created.
+	pub fn job_submitted(&self) -> Result<JobSubmitted, ChainError> {
+		self.find("TaskMatching", "JobSubmitted")
 	}
 
 	/// The machine that a `register_worker` call created.
@@ -71,23 +73,23 @@ mod tests {
 	use codec::Encode;
 
 	#[test]
-	fn the_submitted_task_is_found_among_other_events() {
+	fn the_submitted_job_is_found_among_other_events() {
 		let event = |pallet: &str, name: &str, fields| Event {
 			pallet: pallet.into(),
 			name: name.into(),
 			fields,
 		};
-		let fields = (7u64, [1u8; 32], 40u128, 9u32).encode();
+		let fields = (7u64, 3u16, [1u8; 32], 40u128, 9u32).encode();
 		let included = Included {
 			block: Head { number: 3, hash: [0; 32] },
 			extrinsic: [0; 32],
 			events: vec![
 				event("Balances", "Withdraw", vec![1]),
-				event("TaskMatching", "TaskSubmitted", fields),
+				event("TaskMatching", "JobSubmitted", fields),
 			],
 		};
-		let submitted = included.task_submitted().unwrap();
-		assert_eq!((submitted.task, submitted.escrow), (7, 40));
+		let submitted = included.job_submitted().unwrap();
+		assert_eq!((submitted.job, submitted.tasks, submitted.escrow), (7, 3, 40));
 		let missing = included.worker_registered().unwrap_err().to_string();
 		assert!(missing.contains("NodeRegistry.WorkerRegistered"), "{missing}");
 	}

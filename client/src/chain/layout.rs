@@ -39,7 +39,17 @@ pub(super) const AUDITS: Entry = entry("ResourceVerification", "Audits", &[Twox6
 pub(super) const DUTIES: Entry = entry("ResourceVerification", "Duties", &[Twox64Concat]);
 pub(super) const BEACONS: Entry = entry("ResourceVerification", "Beacons", &[Twox64Concat]);
 pub(super) const LATEST_BEACON: Entry = entry("ResourceVerification", "LatestBeacon", &[]);
-pub(super) const SUPPLY_POSITION: Entry = entry("TaskMatching", "SupplyPosition", &[Twox64Concat]);
+pub(super) const SUPPLY_DIRECTORY: Entry = entry("TaskMatching", "SupplyDirectory", &[]);
+pub(super) const SUPPLY_PAGES: Entry = entry("TaskMatching", "SupplyPages", &[Twox64Concat]);
+pub(super) const SUPPLY_PLACES: Entry = entry("TaskMatching", "SupplyPlaces", &[Twox64Concat]);
+pub(super) const FROZEN_CURSOR: Entry = entry("TaskMatching", "FrozenCursor", &[]);
+pub(super) const FROZEN_LENGTH: Entry = entry("TaskMatching", "FrozenLength", &[Twox64Concat]);
+pub(super) const FROZEN: Entry = entry("TaskMatching", "Frozen", &[Twox64Concat]);
+pub(super) const WAITING_INDEX: Entry = entry("TaskMatching", "WaitingIndex", &[]);
+pub(super) const WAITING_QUEUES: Entry = entry("TaskMatching", "WaitingQueues", &[Twox64Concat]);
+pub(super) const WAITING: Entry = entry("TaskMatching", "Waiting", &[Twox64Concat]);
+pub(super) const WAKING: Entry = entry("TaskMatching", "Waking", &[]);
+pub(super) const JOBS: Entry = entry("TaskMatching", "Jobs", &[Twox64Concat]);
 pub(super) const TASKS: Entry = entry("TaskMatching", "Tasks", &[Twox64Concat]);
 pub(super) const ASSIGNMENTS: Entry =
 	entry("TaskMatching", "Assignments", &[Twox64Concat, Twox64Concat]);
@@ -48,7 +58,7 @@ pub(super) const ERA_POINTS: Entry = entry("TokenRewards", "EraPoints", &[Twox64
 pub(super) const PROVIDER_POINTS: Entry =
 	entry("TokenRewards", "ProviderPoints", &[Twox64Concat, Blake2_128Concat]);
 
-const ENTRIES: [&Entry; 20] = [
+const ENTRIES: [&Entry; 30] = [
 	&ACCOUNT,
 	&TIMESTAMP,
 	&PROVIDERS,
@@ -63,7 +73,17 @@ const ENTRIES: [&Entry; 20] = [
 	&DUTIES,
 	&BEACONS,
 	&LATEST_BEACON,
-	&SUPPLY_POSITION,
+	&SUPPLY_DIRECTORY,
+	&SUPPLY_PAGES,
+	&SUPPLY_PLACES,
+	&FROZEN_CURSOR,
+	&FROZEN_LENGTH,
+	&FROZEN,
+	&WAITING_INDEX,
+	&WAITING_QUEUES,
+	&WAITING,
+	&WAKING,
+	&JOBS,
 	&TASKS,
 	&ASSIGNMENTS,
 	&ESCROWED,

@@ -1,17 +1,25 @@
 //! Typed reading of the chain's state at one block.
 
+mod drawing;
+mod supply;
+mod tasks;
+
+pub use drawing::{Batch, Cursor};
+pub use supply::all_pages;
+
 use super::{
 	layout::{self, Entry},
 	Chain, ChainError, Head,
 };
-use crate::{keys::AccountId, Task, Worker};
+use crate::{keys::AccountId, Worker};
 use aidragon_primitives::{
 	audit::Audit,
 	verification::{Challenge, Slot},
 	worker::{Capability, Provider, Thresholds},
-	Balance, BlockNumber, EraIndex, Hash32, TaskId, WorkerId,
+	Balance, BlockNumber, EraIndex, Hash32, WorkerId,
 };
 use codec::{Decode, DecodeAll, Encode};
+use std::collections::{BTreeMap, HashMap};
 
 /// Entries that are asked for at once while a map is read.
 const PAGE: u32 = 256;
@@ -60,16 +68,6 @@ impl Snapshot {
 		self.value(&layout::TIMESTAMP, &[]).await
 	}
 
-	/// A task, live or finished within the last day.
-	pub async fn task(&self, task: TaskId) -> Result<Option<Task>, ChainError> {
-		self.value(&layout::TASKS, &[&task.encode()]).await
-	}
-
-	/// All tasks the chain keeps, ordered by id.
-	pub async fn tasks(&self) -> Result<Vec<(TaskId, Task)>, ChainError> {
-		self.entries(&layout::TASKS, &[]).await
-	}
-
 	/// A machine.
 	pub async fn worker(&self, worker: WorkerId) -> Result<Option<Worker>, ChainError> {
 		self.value(&layout::WORKERS, &[&worker.encode()]).await
@@ -78,6 +76,15 @@ impl Snapshot {
 	/// All machines, ordered by id.
 	pub async fn workers(&self) -> Result<Vec<(WorkerId, Worker)>, ChainError> {
 		self.entries(&layout::WORKERS, &[]).await
+	}
+
+	/// Those of the machines that are registered, ordered by number.
+	pub async fn workers_of(
+		&self,
+		ids: &[WorkerId],
+	) -> Result<BTreeMap<WorkerId, Worker>, ChainError> {
+		let found: Vec<Option<Worker>> = self.many(&layout::WORKERS, ids).await?;
+		Ok(ids.iter().zip(found).filter_map(|(id, worker)| Some((*id, worker?))).collect())
 	}
 
 	/// The machine that signs with `hot_key`.
@@ -112,13 +119,6 @@ impl Snapshot {
 	/// The block of the call that a machine has not answered yet.
 	pub async fn called_at(&self, worker: WorkerId) -> Result<Option<BlockNumber>, ChainError> {
 		self.value(&layout::CALLED_AT, &[&worker.encode()]).await
-	}
-
-	/// Whether a machine stands in the supply, from which machines are drawn.
-	pub async fn is_supplied(&self, worker: WorkerId) -> Result<bool, ChainError> {
-		let position: Option<(u8, u32)> =
-			self.value(&layout::SUPPLY_POSITION, &[&worker.encode()]).await?;
-		Ok(position.is_some())
 	}
 
 	/// The least that each tier of a class takes.
@@ -157,13 +157,6 @@ impl Snapshot {
 	/// The newest block whose beacon is known, and that beacon.
 	pub async fn latest_beacon(&self) -> Result<Option<(BlockNumber, Hash32)>, ChainError> {
 		self.value(&layout::LATEST_BEACON, &[]).await
-	}
-
-	/// The tasks that a machine has now, ordered by id.
-	pub async fn assignments(&self, worker: WorkerId) -> Result<Vec<TaskId>, ChainError> {
-		let entries: Vec<(TaskId, ())> =
-			self.entries(&layout::ASSIGNMENTS, &[&worker.encode()]).await?;
-		Ok(entries.into_iter().map(|(task, ())| task).collect())
 	}
 
 	/// What an account has. All zero where there is no such account.
@@ -207,6 +200,24 @@ impl Snapshot {
 		let bytes =
 			self.chain.request(|rpc| async move { rpc.state_get_storage(key, at).await }).await?;
 		bytes.map(|bytes| decode(entry, &bytes)).transpose()
+	}
+
+	/// Values of a map with one part to its key, in the order in which they are asked for.
+	async fn many<K: Encode, T: DecodeAll>(
+		&self,
+		entry: &Entry,
+		keys: &[K],
+	) -> Result<Vec<Option<T>>, ChainError> {
+		let mut values = Vec::with_capacity(keys.len());
+		for keys in keys.chunks(PAGE as usize) {
+			let keys: Vec<Vec<u8>> = keys.iter().map(|key| entry.key(&[&key.encode()])).collect();
+			let found: HashMap<Vec<u8>, Vec<u8>> =
+				self.values(keys.clone()).await?.into_iter().collect();
+			for key in &keys {
+				values.push(found.get(key).map(|bytes| decode(entry, bytes)).transpose()?);
+			}
+		}
+		Ok(values)
 	}
 
 	/// Everything below a prefix of a map, with the last part of each key, ordered by it.

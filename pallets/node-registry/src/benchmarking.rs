@@ -35,11 +35,14 @@ pub trait BenchmarkHelper {
 	fn prove(worker: WorkerId);
 	/// Lets `block` have the newest beacon.
 	fn set_beacon(block: BlockNumber);
+	/// Lets `worker` hold a task that it has not delivered.
+	fn give_task(worker: WorkerId);
 }
 
 impl BenchmarkHelper for () {
 	fn prove(_: WorkerId) {}
 	fn set_beacon(_: BlockNumber) {}
+	fn give_task(_: WorkerId) {}
 }
 
 /// The keystore's name for hot keys.
@@ -96,7 +99,7 @@ fn registration<T: Config>(
 		consent: consent.ok_or("the keystore has the key")?.0,
 		encryption_key: [1; 32],
 		address: longest_address()?,
-		claimed: Capacity { vcpus: 4, memory_mib: 8_192 },
+		claimed: Capacity::cpu(4, 8_192),
 		offer: Offer::at(1),
 		site: Site::default(),
 	})
@@ -184,7 +187,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn update_offer() -> Result<(), BenchmarkError> {
-		let (worker, _) = register_machine::<T>(0)?;
+		let (worker, _) = supplied_machine::<T>()?;
 		let provider = provider_of::<T>(worker)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(provider), worker, Offer::at(7));
@@ -194,7 +197,7 @@ mod benchmarks {
 
 	#[benchmark]
 	fn declare_site() -> Result<(), BenchmarkError> {
-		let (worker, _) = register_machine::<T>(0)?;
+		let (worker, _) = supplied_machine::<T>()?;
 		let provider = provider_of::<T>(worker)?;
 		let site = Site { region: Some(Region(*b"IS")), energy: EnergySource::Renewable };
 		#[extrinsic_call]
@@ -205,11 +208,14 @@ mod benchmarks {
 
 	#[benchmark]
 	fn attest_energy() -> Result<(), BenchmarkError> {
-		let (worker, _) = register_machine::<T>(0)?;
+		let (worker, _) = supplied_machine::<T>()?;
+		let energy = EnergySource::Renewable;
+		let site = Site { energy, ..Site::default() };
+		Pallet::<T>::do_declare_site(provider_of::<T>(worker)?, worker, site)?;
 		let attestor: T::AccountId = account("attestor", 0, 0);
 		Attestors::<T>::insert(&attestor, ());
 		#[extrinsic_call]
-		_(RawOrigin::Signed(attestor.clone()), worker, EnergySource::Undeclared);
+		_(RawOrigin::Signed(attestor.clone()), worker, energy);
 		let signed = Workers::<T>::get(worker).and_then(|worker| worker.energy_attestor);
 		assert_eq!(signed, Some(attestor));
 		Ok(())
@@ -236,7 +242,7 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// Machines in the supply that were called and do not answer.
+	/// Machines in the supply that were called and do not answer, each with a task that it owes.
 	#[benchmark]
 	fn close_calls(n: Linear<0, CALLS_MAX>) -> Result<(), BenchmarkError> {
 		let made_at = Pallet::<T>::now();
@@ -244,6 +250,7 @@ mod benchmarks {
 		for index in 0..n {
 			let (worker, hot_key) = silent_machine::<T>(index)?;
 			Pallet::<T>::do_heartbeat(hot_key)?;
+			T::BenchmarkHelper::give_task(worker);
 			CalledAt::<T>::insert(worker, made_at);
 			called.push(worker);
 		}
@@ -315,7 +322,7 @@ mod benchmarks {
 	#[benchmark]
 	fn update_capacity() -> Result<(), BenchmarkError> {
 		let (worker, hot_key) = supplied_machine::<T>()?;
-		let claimed = Capacity { vcpus: 1, memory_mib: 1_024 };
+		let claimed = Capacity::cpu(1, 1_024);
 		#[extrinsic_call]
 		_(RawOrigin::Signed(hot_key), claimed);
 		assert_eq!(Workers::<T>::get(worker).map(|worker| worker.ledger.claimed()), Some(claimed));

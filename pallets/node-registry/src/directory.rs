@@ -1,15 +1,17 @@
 //! What the registry tells the matching: who may be given work, and how much of it is taken.
 
 use crate::{
-	ClassThresholds, Config, Event, HoldReason, Pallet, Providers, WorkerByHotKey, Workers,
+	Attestors, ClassThresholds, Config, Event, HoldReason, OnlinePosition, Pallet, Providers,
+	WorkerByHotKey, Workers,
 };
 use aidragon_primitives::{
 	interface::{
 		Bonds, Capabilities, CapacityExceeded, Conduct, Reservation, SupplyListener,
 		WorkerDirectory,
 	},
-	matching::bucket_of,
-	worker::{Candidate, WorkerStatus},
+	resources::Free,
+	supply::{bucket_of, Entry, ProviderTag},
+	worker::{Candidate, EnergySource, Site, Worker, WorkerStatus},
 	Balance, BlockNumber, WorkerId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -65,21 +67,43 @@ impl<T: Config> Pallet<T> {
 			return Err(Obstacle::NotBonded);
 		}
 		let proved = capability.proved_part(&worker.ledger.claimed(), now);
-		// A proof can be lower than the one before, and then than what is taken.
-		let free = proved.saturating_sub(&worker.ledger.reserved());
+		let free = worker.ledger.free(&proved);
 		bucket_of(&free).ok_or(Obstacle::Full)?;
 		let tier = worker.standing.throughput.tier;
 		let throughput_mops =
 			ClassThresholds::<T>::get().counted_mops(tier, capability.throughput_mops(now));
 		Ok(Candidate {
-			worker: id,
+			entry: Self::entry(id, &worker, free, throughput_mops),
 			provider: worker.provider,
-			offer: worker.offer,
-			free,
-			throughput_mops,
 			stake_free: provider.stake_free(T::BondPerWorker::get()),
 		})
 	}
+
+	fn entry(
+		id: WorkerId,
+		worker: &Worker<T::AccountId>,
+		free: Free,
+		throughput_mops: u32,
+	) -> Entry {
+		// What a provider merely says of its energy counts for nothing.
+		let is_attested = worker.energy_attestor.as_ref().is_some_and(Attestors::<T>::contains_key);
+		let energy = if is_attested { worker.site.energy } else { EnergySource::Undeclared };
+		Entry {
+			worker: id,
+			provider: provider_tag(&worker.provider),
+			offer: worker.offer,
+			site: Site { region: worker.site.region, energy },
+			free,
+			throughput_mops,
+		}
+	}
+}
+
+/// The first bytes of an account.
+fn provider_tag(account: &impl Encode) -> ProviderTag {
+	let mut tag = ProviderTag::default();
+	account.using_encoded(|bytes| tag.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from));
+	tag
 }
 
 impl<T: Config> Pallet<T> {
@@ -131,6 +155,10 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 		Workers::<T>::get(id).map(|worker| worker.provider)
 	}
 
+	fn is_online(id: WorkerId) -> bool {
+		OnlinePosition::<T>::contains_key(id)
+	}
+
 	fn candidate(id: WorkerId, now: BlockNumber) -> Option<Candidate<T::AccountId>> {
 		Self::check_candidate(id, now).ok()
 	}
@@ -140,13 +168,14 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 		reservation: &Reservation,
 		now: BlockNumber,
 	) -> Result<(), CapacityExceeded> {
-		let Reservation { capacity, stake } = reservation;
+		let Reservation { grant, stake } = reservation;
 		let candidate = Self::check_candidate(id, now).map_err(|_| CapacityExceeded)?;
-		ensure!(candidate.free.holds(capacity), CapacityExceeded);
+		let gpus = candidate.entry.free.place(&grant.resources).map_err(|_| CapacityExceeded)?;
+		ensure!(gpus == grant.gpus, CapacityExceeded);
 		ensure!(*stake <= candidate.stake_free, CapacityExceeded);
 		Workers::<T>::try_mutate(id, |slot| {
 			let worker = slot.as_mut().ok_or(CapacityExceeded)?;
-			worker.ledger.reserve(capacity).map_err(|_| CapacityExceeded)?;
+			worker.ledger.reserve(grant).map_err(|_| CapacityExceeded)?;
 			worker.running = worker.running.checked_add(1).ok_or(CapacityExceeded)?;
 			Ok(())
 		})?;
@@ -159,12 +188,13 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 
 	fn release(id: WorkerId, reservation: &Reservation, conduct: Conduct) {
 		let Some(mut worker) = Workers::<T>::get(id) else { return };
-		if worker.ledger.release(&reservation.capacity).is_err() {
+		if worker.ledger.release(&reservation.grant).is_err() {
 			// Nothing is changed by a release of what was not taken.
 			log::error!(target: "runtime::node-registry", "machine {id} holds less than is given back");
 			return;
 		}
 		worker.running = worker.running.saturating_sub(1);
+		let was_online = worker.availability.is_online();
 		match conduct {
 			Conduct::Accepted => {
 				worker.accepted = worker.accepted.saturating_add(1);
@@ -176,12 +206,20 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 				Self::go_offline(id, &mut worker);
 				Self::deposit_event(Event::DeadlineMissed { worker: id });
 			}
+			Conduct::ReturnedLate => {
+				worker.missed = worker.missed.saturating_add(1);
+				worker.availability.miss();
+			}
 			Conduct::Neutral | Conduct::Outvoted => {}
 		}
 		Providers::<T>::mutate_extant(&worker.provider, |provider| {
 			provider.at_stake = provider.at_stake.saturating_sub(reservation.stake);
 		});
+		let went_silent = was_online && !worker.availability.is_online();
 		Workers::<T>::insert(id, worker);
 		T::Supply::supply_changed(id);
+		if went_silent {
+			T::Supply::went_silent(id);
+		}
 	}
 }

@@ -154,7 +154,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(!WorkerByHotKey::<T>::contains_key(&registration.hot_key), Error::<T>::HotKeyInUse);
 		Self::check_offer(&registration.offer)?;
 		ensure!(registration.site.malformed_field().is_none(), Error::<T>::MalformedRegion);
-		ensure!(Self::is_something(&registration.claimed), Error::<T>::NothingClaimed);
+		Self::check_claim(&registration.claimed)?;
 		Self::check_address(&registration.address)?;
 		ensure!(Self::consents(provider, registration), Error::<T>::BadConsent);
 		Ok(())

@@ -177,6 +177,8 @@ mod events {
 		PriceIsZero,
 		/// `offer.hours` must be two different minutes of a day, each 0 to 1439.
 		MalformedHours,
+		/// `offer.refuses` must name known kinds of tasks, and not all of them. Call `pause` for a machine that takes none.
+		MalformedRefusal,
 		/// `site.region` must be two capital letters, as in ISO 3166-1.
 		MalformedRegion,
 		/// The caller is not on governance's list of attestors.
@@ -191,6 +193,8 @@ mod events {
 		MalformedThresholds,
 		/// `claimed` must be at least 1 vCPU and 1 MiB.
 		NothingClaimed,
+		/// `claimed.gpus` must be at most 16, of a class from 0 to 15.
+		MalformedGpus,
 		/// `address` must name at least one socket, each as `address:port`.
 		MalformedAddress,
 		/// There is no machine of that number.

@@ -82,7 +82,7 @@ impl<T: Config> Pallet<T> {
 				"a machine's hot key leads elsewhere"
 			);
 			ensure!(
-				worker.running > 0 || worker.ledger.reserved() == Default::default(),
+				worker.running > 0 || *worker.ledger.reserved() == Default::default(),
 				"capacity is reserved without a task"
 			);
 			ensure!(worker.ledger.is_sound(), "more is reserved than there is");

@@ -238,7 +238,8 @@ pub mod pallet {
 		/// Signed by a provider.
 		/// ## Errors
 		/// `NotProvider`, `ProviderLeaving`, `TooManyWorkers`, `BondTooLow`, `HotKeyInUse`, `HotKeyIsProvider`,
-		/// `BadConsent`, `PriceIsZero`, `MalformedHours`, `MalformedRegion`, `NothingClaimed`, `MalformedAddress`.
+		/// `BadConsent`, `PriceIsZero`, `MalformedRefusal`, `MalformedHours`, `MalformedRegion`, `NothingClaimed`,
+		/// `MalformedGpus`, `MalformedAddress`.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::register_worker())]
 		pub fn register_worker(
@@ -249,12 +250,12 @@ pub mod pallet {
 			Self::do_register_worker(provider, registration)
 		}
 
-		/// Changes what a machine asks, the least task it takes and its hours. Tasks that are running keep their price.
+		/// Changes what a machine asks, which tasks it takes and its hours. Tasks that are running keep their price.
 		///
 		/// ## Dispatch Origin
 		/// Signed by the machine's provider.
 		/// ## Errors
-		/// `NoSuchWorker`, `NotYourWorker`, `PriceIsZero`, `MalformedHours`.
+		/// `NoSuchWorker`, `NotYourWorker`, `PriceIsZero`, `MalformedRefusal`, `MalformedHours`.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::update_offer())]
 		pub fn update_offer(
@@ -401,7 +402,7 @@ pub mod pallet {
 		/// ## Dispatch Origin
 		/// Signed by a machine's hot key.
 		/// ## Errors
-		/// `NotAHotKey`, `NothingClaimed`, `CapacityReserved`.
+		/// `NotAHotKey`, `NothingClaimed`, `MalformedGpus`, `CapacityReserved`.
 		#[pallet::call_index(12)]
 		#[pallet::weight(T::WeightInfo::update_capacity())]
 		#[pallet::feeless_if(|origin: &OriginFor<T>, claimed: &Capacity| -> bool {

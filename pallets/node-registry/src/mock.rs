@@ -4,11 +4,12 @@ use crate as pallet_node_registry;
 use aidragon_primitives::{
 	attestation::hot_key_consent,
 	beacon::{call_seed, SeedStream},
-	interface::{self, Capabilities, Reservation, SupplyListener},
+	interface::{self, Capabilities, Reservation, SupplyListener, WorkerDirectory},
+	resources::{Free, Gpus, Resources},
 	verification::Slot,
 	worker::{
-		calls_in_block, Capability, Capacity, Offer, Proof, Registration, SocketText,
-		TransportAddress,
+		calls_in_block, Capability, Capacity, GpuProof, Grant, Offer, Proof, Registration,
+		Reserved, SocketText, TransportAddress,
 	},
 	Balance, BlockNumber, Hash32, WorkerId,
 };
@@ -66,7 +67,9 @@ pub(crate) const POOR: AccountId32 = AccountId32::new([3; 32]);
 /// An account that takes no part.
 pub(crate) const STRANGER: AccountId32 = AccountId32::new([4; 32]);
 /// What every machine here claims.
-pub(crate) const CLAIMED: Capacity = Capacity { vcpus: 4, memory_mib: 8_192 };
+pub(crate) const CLAIMED: Capacity = Capacity::cpu(4, 8_192);
+/// What a machine with graphics processors claims of them here, and proves.
+pub(crate) const GPUS: Gpus = Gpus { class: 3, count: 4, memory_mib: 16_000 };
 
 parameter_types! {
 	/// Who gets what is slashed.
@@ -84,6 +87,8 @@ parameter_types! {
 	pub static Overlooked: Vec<WorkerId> = Vec::new();
 	/// The machines that the supply was told about, in that order.
 	pub static Heard: Vec<WorkerId> = Vec::new();
+	/// The machines that the supply heard to be silent, in that order.
+	pub static Silent: Vec<WorkerId> = Vec::new();
 }
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
@@ -126,6 +131,8 @@ impl Capabilities for ProvedTable {
 pub struct TestBeacon;
 
 impl interface::Beacon for TestBeacon {
+	fn advance() {}
+
 	fn latest() -> Option<(BlockNumber, Hash32)> {
 		LatestBeacon::get()
 	}
@@ -135,7 +142,7 @@ impl interface::Beacon for TestBeacon {
 	}
 }
 
-/// Fills [`Heard`].
+/// Fills [`Heard`] and [`Silent`].
 pub struct Listener;
 
 impl SupplyListener for Listener {
@@ -145,6 +152,12 @@ impl SupplyListener for Listener {
 
 	fn supply_changed(worker: WorkerId) {
 		Heard::mutate(|heard| heard.push(worker));
+	}
+
+	fn went_silent(worker: WorkerId) {
+		// What the supply asks the registry then is the machine as it is now.
+		assert!(!<NodeRegistry as interface::Roster>::is_online(worker));
+		Silent::mutate(|silent| silent.push(worker));
 	}
 }
 
@@ -169,6 +182,12 @@ impl pallet_node_registry::BenchmarkHelper for ProvedTable {
 	fn prove(worker: WorkerId) {
 		prove(worker, 10_000);
 	}
+
+	fn set_beacon(block: BlockNumber) {
+		LatestBeacon::set(Some((block, [9; 32])));
+	}
+
+	fn give_task(_: WorkerId) {}
 }
 
 /// Block 1 of a chain with three funded accounts and a keystore.
@@ -176,6 +195,7 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	BondPerWorker::set(BOND);
 	Proved::set(BTreeMap::new());
 	Heard::set(Vec::new());
+	Silent::set(Vec::new());
 	Lapsed::set(Vec::new());
 	Overlooked::set(Vec::new());
 	Doubted::set(Vec::new());
@@ -293,16 +313,46 @@ pub(crate) fn machine_exists() -> WorkerId {
 /// Lets `worker` have proved all memory and `throughput_mops` until block 1,000.
 pub(crate) fn prove(worker: WorkerId, throughput_mops: u32) {
 	let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until: 1_000 });
-	let capability = Capability { processor: proof(throughput_mops), memory: proof(1 << 20) };
+	let capability =
+		Capability { processor: proof(throughput_mops), memory: proof(1 << 20), gpus: None };
 	Proved::mutate(|table| table.insert(worker, capability));
 	for slot in Slot::ALL {
 		<NodeRegistry as interface::Standings>::proved(worker, slot, true);
 	}
 }
 
+/// Lets `worker` have proved `gpus` until block 1,000, beside what it proved before.
+pub(crate) fn prove_gpus(worker: WorkerId, gpus: Gpus) {
+	let proof = GpuProof { gpus, proved_at: 1, valid_until: 1_000 };
+	Proved::mutate(|table| table.entry(worker).or_default().gpus = Some(proof));
+}
+
+/// What a task takes that needs whole cores and no graphics processor.
+pub(crate) fn grant(capacity: Capacity) -> Grant {
+	Grant { resources: Resources::cpu(capacity.cpu_milli(), capacity.memory_mib), gpus: 0 }
+}
+
 /// What a task without a price takes of a machine.
 pub(crate) fn reservation(capacity: Capacity) -> Reservation {
-	Reservation { capacity, stake: 0 }
+	Reservation { grant: grant(capacity), stake: 0 }
+}
+
+/// All of these cores and this memory, as tasks hold it.
+pub(crate) fn reserved(capacity: Capacity) -> Reserved {
+	let Capacity { memory_mib, .. } = capacity;
+	Reserved { cpu_milli: capacity.cpu_milli(), memory_mib, ..Default::default() }
+}
+
+/// All of these cores and this memory, as a machine without graphics processors has it left.
+pub(crate) fn free(capacity: Capacity) -> Free {
+	let Capacity { memory_mib, .. } = capacity;
+	Free { cpu_milli: capacity.cpu_milli(), memory_mib, ..Default::default() }
+}
+
+/// What machine `worker` has left in block `now`.
+pub(crate) fn free_of(worker: WorkerId, now: BlockNumber) -> Option<Free> {
+	<NodeRegistry as WorkerDirectory<AccountId32>>::candidate(worker, now)
+		.map(|candidate| candidate.entry.free)
 }
 
 /// A machine that may be given work: registered, proved beyond its claim, and on line.
@@ -310,5 +360,14 @@ pub(crate) fn machine_is_candidate() -> WorkerId {
 	let worker = machine_exists();
 	prove(worker, 10_000);
 	assert_ok!(NodeRegistry::heartbeat(RuntimeOrigin::signed(hot_key(10))));
+	worker
+}
+
+/// A machine as [`machine_is_candidate`], with [`GPUS`] that it claims and proved.
+pub(crate) fn machine_has_gpus() -> WorkerId {
+	let worker = machine_is_candidate();
+	let claimed = Capacity { gpus: GPUS, ..CLAIMED };
+	assert_ok!(NodeRegistry::update_capacity(RuntimeOrigin::signed(hot_key(10)), claimed));
+	prove_gpus(worker, GPUS);
 	worker
 }

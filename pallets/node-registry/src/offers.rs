@@ -13,6 +13,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn check_offer(offer: &Offer) -> DispatchResult {
 		match offer.malformed_field() {
 			None => Ok(()),
+			Some("refuses") => Err(Error::<T>::MalformedRefusal.into()),
 			Some("hours") => Err(Error::<T>::MalformedHours.into()),
 			Some(_) => Err(Error::<T>::PriceIsZero.into()),
 		}
@@ -33,6 +34,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_offer(&offer)?;
 		worker.offer = offer;
 		Workers::<T>::insert(id, worker);
+		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::OfferUpdated { worker: id, offer });
 		Ok(())
 	}
@@ -50,6 +52,7 @@ impl<T: Config> Pallet<T> {
 		}
 		worker.site = site;
 		Workers::<T>::insert(id, worker);
+		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::SiteDeclared { worker: id, site });
 		Ok(())
 	}
@@ -65,6 +68,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(worker.site.energy == energy, Error::<T>::EnergyDiffers);
 		worker.energy_attestor = Some(attestor.clone());
 		Workers::<T>::insert(id, worker);
+		T::Supply::supply_changed(id);
 		Self::deposit_event(Event::EnergyAttested { worker: id, attestor, energy });
 		Ok(())
 	}
@@ -107,7 +111,7 @@ impl<T: Config> Pallet<T> {
 		claimed: &Capacity,
 	) -> Result<(WorkerId, Worker<T::AccountId>), Error<T>> {
 		let (id, mut worker) = Self::hot_worker(hot_key).ok_or(Error::<T>::NotAHotKey)?;
-		ensure!(Self::is_something(claimed), Error::<T>::NothingClaimed);
+		Self::check_claim(claimed)?;
 		worker.ledger.resize(*claimed).map_err(|_| Error::<T>::CapacityReserved)?;
 		Ok((id, worker))
 	}
@@ -118,7 +122,7 @@ impl<T: Config> Pallet<T> {
 		Self::note_sign_of_life(id, &mut worker);
 		Workers::<T>::insert(id, worker);
 		// More than was claimed when it proved what it has: other hardware, for all the chain knows.
-		if before.is_some_and(|before| !before.holds(&claimed)) {
+		if before.is_some_and(|before| before.min(&claimed) != claimed) {
 			T::Capabilities::hardware_changed(id);
 		}
 		T::Supply::supply_changed(id);
@@ -126,8 +130,10 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	pub(crate) fn is_something(claimed: &Capacity) -> bool {
-		claimed.vcpus > 0 && claimed.memory_mib > 0
+	pub(crate) fn check_claim(claimed: &Capacity) -> Result<(), Error<T>> {
+		ensure!(claimed.vcpus > 0 && claimed.memory_mib > 0, Error::<T>::NothingClaimed);
+		ensure!(claimed.gpus.is_valid(), Error::<T>::MalformedGpus);
+		Ok(())
 	}
 
 	pub(crate) fn do_heartbeat(hot_key: T::AccountId) -> DispatchResult {

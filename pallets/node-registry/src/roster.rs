@@ -65,6 +65,7 @@ impl<T: Config> Pallet<T> {
 			Self::go_offline(id, worker);
 		});
 		T::Supply::supply_changed(id);
+		T::Supply::went_silent(id);
 	}
 }
 

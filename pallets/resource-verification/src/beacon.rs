@@ -11,9 +11,12 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Adds the parent block's VRF output, and gives the beacon that follows. A block without one has no beacon, and
-	/// nothing is drawn from it.
+	/// nothing is drawn from it. Whoever needs the beacon first in a block has it extended; after that it stays.
 	pub(crate) fn extend_beacon() -> Option<Hash32> {
 		let parent = Self::now().checked_sub(1)?;
+		if let Some((_, beacon)) = LatestBeacon::<T>::get().filter(|(block, _)| *block == parent) {
+			return Some(beacon);
+		}
 		// Before the output is looked at: a block without one pushes an old beacon out as every other does.
 		if let Some(oldest) = parent.checked_sub(T::BeaconHistory::get()) {
 			Beacons::<T>::remove(oldest);
@@ -28,6 +31,10 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> interface::Beacon for Pallet<T> {
+	fn advance() {
+		Self::extend_beacon();
+	}
+
 	fn latest() -> Option<(BlockNumber, Hash32)> {
 		LatestBeacon::<T>::get()
 	}

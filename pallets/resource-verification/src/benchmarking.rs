@@ -87,7 +87,7 @@ fn challenge(slot: Slot, requested_at: BlockNumber, stage: Stage) -> Challenge {
 /// Lets a machine have proved everything, for ever.
 fn prove<T: Config>(worker: WorkerId) {
 	let proof = Proof { amount: 10_000, proved_at: 1, valid_until: BlockNumber::MAX };
-	let proved = Capability { processor: Some(proof), memory: Some(proof) };
+	let proved = Capability { processor: Some(proof), memory: Some(proof), gpus: None };
 	Capabilities::<T>::insert(worker, proved);
 	for slot in Slot::ALL {
 		Challenges::<T>::insert((worker, slot), challenge(slot, 1, Stage::Passed));

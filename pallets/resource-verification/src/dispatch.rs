@@ -219,6 +219,11 @@ impl<T: Config> interface::Capabilities for Pallet<T> {
 
 	fn hardware_changed(worker: WorkerId) {
 		let until = Self::now().saturating_add(REPROVE_BLOCKS);
+		Capabilities::<T>::mutate_extant(worker, |capability| {
+			if let Some(proof) = &mut capability.gpus {
+				proof.valid_until = proof.valid_until.min(until);
+			}
+		});
 		for slot in Slot::ALL {
 			Self::limit_proof(worker, slot, until);
 			// Nor does a challenge that is under way give the older proof more time.

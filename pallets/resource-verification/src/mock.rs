@@ -118,6 +118,10 @@ impl WorkerDirectory<u64> for HotKeys {
 		Some(SharedProviders::get().get(&worker).copied().unwrap_or(own))
 	}
 
+	fn is_online(worker: WorkerId) -> bool {
+		Online::get().contains(&worker)
+	}
+
 	fn candidate(_: WorkerId, _: BlockNumber) -> Option<Candidate<u64>> {
 		None
 	}

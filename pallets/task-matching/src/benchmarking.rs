@@ -1,160 +1,23 @@
-//! What every call and every step of the agenda costs at its worst.
+//! What every call and every step of a block costs at its worst.
 
-use crate::*;
+mod scene;
+
+pub use scene::BenchmarkHelper;
+
+use crate::{agenda::Item, *};
 use aidragon_primitives::{
-	attestation::{Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
-	interface::Beacon,
-	matching::SAMPLES,
+	job::{After, JOB_TASKS_MAX},
+	matching::PAGES_MAX,
 	state::TaskState,
-	task::{
-		BlobRef, DeclineReason, MatchingPolicy, Program, ProgramKind, Progress, Requirements, Task,
-		TaskSpec, REPLICAS_MAX,
-	},
-	worker::{Capacity, SocketText, TransportAddress},
-	BlockNumber, Hash32, TaskId, WorkerId, DRGN, GFUEL,
+	supply::PAGE_MACHINES,
+	task::{DeclineReason, Progress, REPLICAS_MAX},
+	worker::Offer,
+	BlockNumber,
 };
-use alloc::{vec, vec::Vec};
-use codec::Decode;
 use frame_benchmarking::v2::*;
-use frame_support::{traits::Get, weights::WeightMeter};
+use frame_support::weights::WeightMeter;
 use frame_system::RawOrigin;
-use sp_core::{crypto::KeyTypeId, sr25519::Public};
-use sp_runtime::traits::Zero;
-
-/// What benchmarks need of the rest of the market.
-pub trait BenchmarkHelper<AccountId> {
-	/// Registers machine `index`, of a provider of its own, that signs with `hot_key`, asks 1 DRGN per Gfuel and may
-	/// be given work.
-	fn add_machine(index: u32, hot_key: AccountId) -> WorkerId;
-	/// Gives the account enough for any task of the benchmarks.
-	fn endow(who: &AccountId);
-	/// Makes the beacon of `block` the newest.
-	fn set_beacon(block: BlockNumber);
-}
-
-const KEYS: KeyTypeId = KeyTypeId(*b"aibm");
-
-/// A machine with the key that it signs with.
-struct Machine<T: Config> {
-	worker: WorkerId,
-	public: Public,
-	hot_key: T::AccountId,
-}
-
-fn account_of<T: Config>(public: &Public) -> Result<T::AccountId, BenchmarkError> {
-	T::AccountId::decode(&mut public.0.as_slice())
-		.map_err(|_| BenchmarkError::Stop("accounts are public keys"))
-}
-
-fn machine<T: Config>(index: u32) -> Result<Machine<T>, BenchmarkError> {
-	let public = sp_io::crypto::sr25519_generate(KEYS, None);
-	let hot_key = account_of::<T>(&public)?;
-	let worker = T::BenchmarkHelper::add_machine(index, hot_key.clone());
-	Ok(Machine { worker, public, hot_key })
-}
-
-fn address() -> TransportAddress {
-	let socket: SocketText = b"[2001:db8::1]:65535".to_vec().try_into().unwrap_or_default();
-	TransportAddress {
-		node_key: [1; 32],
-		sockets: vec![socket.clone(); 4].try_into().unwrap_or_default(),
-		http: Some(socket),
-	}
-}
-
-fn spec(replicas: u8) -> TaskSpec {
-	TaskSpec {
-		program: Program {
-			kind: ProgramKind::WasiCommand,
-			blob: BlobRef { hash: [1; 32], size_bytes: 1 },
-		},
-		input: BlobRef { hash: [2; 32], size_bytes: 1 },
-		source: address(),
-		requirements: Requirements {
-			capacity: Capacity { vcpus: 1, memory_mib: 512 },
-			throughput_min_mops: 0,
-		},
-		fuel_limit: 10 * GFUEL,
-		output_limit_bytes: 10,
-		execution_blocks: 20,
-		deadline_blocks: 200,
-		replicas,
-		matching: MatchingPolicy::Balanced,
-		price_cap_per_gfuel: DRGN,
-		retries: 3,
-	}
-}
-
-fn submit<T: Config>(replicas: u8) -> Result<(T::AccountId, TaskId), BenchmarkError> {
-	let submitter: T::AccountId = whitelisted_caller();
-	T::BenchmarkHelper::endow(&submitter);
-	T::BenchmarkHelper::set_beacon(Pallet::<T>::now().saturating_add(1));
-	let id = NextTaskId::<T>::get();
-	Pallet::<T>::submit_task(RawOrigin::Signed(submitter.clone()).into(), spec(replicas))?;
-	Ok((submitter, id))
-}
-
-fn task<T: Config>(id: TaskId) -> Result<Task<T::AccountId>, BenchmarkError> {
-	Tasks::<T>::get(id).ok_or(BenchmarkError::Stop("the task is gone"))
-}
-
-/// A task of `replicas` machines that were drawn for it, with the machines.
-fn drawn<T: Config>(replicas: u8) -> Result<(TaskId, Vec<Machine<T>>), BenchmarkError> {
-	let machines = (0..u32::from(replicas)).map(machine::<T>).collect::<Result<Vec<_>, _>>()?;
-	let (_, id) = submit::<T>(replicas)?;
-	frame_system::Pallet::<T>::set_block_number(3u32.into());
-	Pallet::<T>::draw(id, task::<T>(id)?);
-	assert_eq!(task::<T>(id)?.state, TaskState::Assigned);
-	Ok((id, machines))
-}
-
-fn statement<T: Config>(
-	id: TaskId,
-	machine: &Machine<T>,
-) -> Result<(Attestation, [u8; 64]), BenchmarkError> {
-	let genesis = frame_system::Pallet::<T>::block_hash(
-		frame_system::pallet_prelude::BlockNumberFor::<T>::zero(),
-	);
-	let attestation = Attestation {
-		version: ATTESTATION_VERSION,
-		genesis: Hash32::try_from(genesis.as_ref())
-			.map_err(|_| BenchmarkError::Stop("hashes have 32 bytes"))?,
-		task: id,
-		attempt: 0,
-		worker: machine.worker,
-		program: [1; 32],
-		meter_schedule: T::MeterSchedule::get(),
-		input_root: [2; 32],
-		result: ResultDigest {
-			output_root: [3; 32],
-			output_bytes: 10,
-			fuel: 10 * GFUEL,
-			status: ExitStatus::Completed,
-		},
-		started_at: 1,
-		finished_at: 2,
-	};
-	let signature =
-		sp_io::crypto::sr25519_sign(KEYS, &machine.public, &attestation.signing_payload())
-			.ok_or(BenchmarkError::Stop("the keystore signs"))?;
-	Ok((attestation, signature.0))
-}
-
-fn commit_all<T: Config>(id: TaskId, machines: &[Machine<T>]) -> Result<(), BenchmarkError> {
-	for machine in machines {
-		let (attestation, _) = statement(id, machine)?;
-		let origin = RawOrigin::Signed(machine.hot_key.clone()).into();
-		Pallet::<T>::commit_result(origin, id, attestation.commitment(&[0; 32]))?;
-	}
-	Ok(())
-}
-
-fn reveal<T: Config>(id: TaskId, machine: &Machine<T>) -> Result<(), BenchmarkError> {
-	let (attestation, signature) = statement(id, machine)?;
-	let origin = RawOrigin::Signed(machine.hot_key.clone()).into();
-	Pallet::<T>::reveal_result(origin, id, attestation, signature, [0; 32])?;
-	Ok(())
-}
+use scene::*;
 
 #[benchmarks]
 mod benches {
@@ -162,24 +25,71 @@ mod benches {
 
 	#[benchmark]
 	fn submit_task() -> Result<(), BenchmarkError> {
-		let submitter: T::AccountId = whitelisted_caller();
-		T::BenchmarkHelper::endow(&submitter);
+		let submitter = submitter::<T>();
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(submitter), spec(3));
+		_(RawOrigin::Signed(submitter), spec(3), input());
 
 		assert_eq!(NextTaskId::<T>::get(), 1);
 		Ok(())
 	}
 
+	/// Of which every other task takes the result of the one before: the most batches.
 	#[benchmark]
-	fn cancel_task() -> Result<(), BenchmarkError> {
-		let (submitter, id) = submit::<T>(3)?;
+	fn submit_job(n: Linear<1, JOB_TASKS_MAX>) -> Result<(), BenchmarkError> {
+		let submitter = submitter::<T>();
+		let tasks = tasks(n, |position| match position % 2 {
+			// Below 256.
+			1 => After { first: (position - 1) as u8, count: 1 },
+			_ => After::default(),
+		});
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(submitter), id);
+		_(RawOrigin::Signed(submitter), spec(3), tasks);
 
-		assert_eq!(task::<T>(id)?.state, TaskState::Cancelled);
+		assert_eq!(NextTaskId::<T>::get(), u64::from(n));
+		Ok(())
+	}
+
+	/// With three machines at work.
+	#[benchmark]
+	fn cancel_task() -> Result<(), BenchmarkError> {
+		let (id, machines) = drawn::<T>(3)?;
+		commit_all(id, &machines[..2])?;
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(submitter::<T>()), id);
+
+		assert_eq!(state::<T>(id), Some(TaskState::Cancelled));
+		Ok(())
+	}
+
+	/// Of a task that waits.
+	#[benchmark]
+	fn cancel_idle_task() -> Result<(), BenchmarkError> {
+		let id = waiting::<T>()?;
+
+		#[extrinsic_call]
+		cancel_task(RawOrigin::Signed(submitter::<T>()), id);
+
+		assert_eq!(state::<T>(id), Some(TaskState::Cancelled));
+		Ok(())
+	}
+
+	/// Of which every task is in work with three machines.
+	#[benchmark]
+	fn cancel_job(n: Linear<1, JOB_TASKS_MAX>) -> Result<(), BenchmarkError> {
+		let machines = machines::<T>(3)?;
+		for machine in &machines {
+			T::BenchmarkHelper::enlarge(machine.worker);
+		}
+		let first = submit_many::<T>(n, |_| After::default())?;
+		draw_now::<T>(first, n)?;
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(submitter::<T>()), first);
+
+		assert_eq!(state::<T>(first), Some(TaskState::Cancelled));
 		Ok(())
 	}
 
@@ -192,7 +102,18 @@ mod benches {
 		#[extrinsic_call]
 		_(RawOrigin::Signed(machines[2].hot_key.clone()), id, [7; 32]);
 
-		assert_eq!(task::<T>(id)?.state, TaskState::Committed);
+		assert_eq!(state::<T>(id), Some(TaskState::Committed));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn commit_result_waiting() -> Result<(), BenchmarkError> {
+		let (id, machines) = drawn::<T>(3)?;
+
+		#[extrinsic_call]
+		commit_result(RawOrigin::Signed(machines[0].hot_key.clone()), id, [7; 32]);
+
+		assert_eq!(state::<T>(id), Some(TaskState::Assigned));
 		Ok(())
 	}
 
@@ -210,7 +131,21 @@ mod benches {
 		#[extrinsic_call]
 		_(hot_key, id, attestation, signature, [0; 32]);
 
-		assert_eq!(task::<T>(id)?.state, TaskState::Settled);
+		assert_eq!(state::<T>(id), Some(TaskState::Settled));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn reveal_result_waiting() -> Result<(), BenchmarkError> {
+		let (id, machines) = drawn::<T>(3)?;
+		commit_all(id, &machines)?;
+		let (attestation, signature) = statement(id, &machines[0])?;
+		let hot_key = RawOrigin::Signed(machines[0].hot_key.clone());
+
+		#[extrinsic_call]
+		reveal_result(hot_key, id, attestation, signature, [0; 32]);
+
+		assert_eq!(state::<T>(id), Some(TaskState::Committed));
 		Ok(())
 	}
 
@@ -222,23 +157,109 @@ mod benches {
 		#[extrinsic_call]
 		_(RawOrigin::Signed(machines[0].hot_key.clone()), id, attestation, signature);
 
-		assert_eq!(task::<T>(id)?.state, TaskState::Settled);
+		assert_eq!(state::<T>(id), Some(TaskState::Settled));
 		Ok(())
 	}
 
-	/// The last decline, after which machines are drawn anew.
+	/// The last of three, after which machines are drawn anew.
 	#[benchmark]
 	fn decline_task() -> Result<(), BenchmarkError> {
 		let (id, machines) = drawn::<T>(3)?;
-		for machine in &machines[..2] {
-			let origin = RawOrigin::Signed(machine.hot_key.clone()).into();
-			Pallet::<T>::decline_task(origin, id, DeclineReason::HostFault)?;
-		}
+		commit_all(id, &machines[..1])?;
+		let origin = RawOrigin::Signed(machines[1].hot_key.clone()).into();
+		Pallet::<T>::decline_task(origin, id, DeclineReason::HostFault)?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(machines[2].hot_key.clone()), id, DeclineReason::HostFault);
 
-		assert_eq!(task::<T>(id)?.state, TaskState::Queued);
+		assert_eq!(state::<T>(id), Some(TaskState::Queued));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn decline_task_waiting() -> Result<(), BenchmarkError> {
+		let (id, machines) = drawn::<T>(3)?;
+		let hot_key = RawOrigin::Signed(machines[2].hot_key.clone());
+
+		#[extrinsic_call]
+		decline_task(hot_key, id, DeclineReason::HostFault);
+
+		assert_eq!(state::<T>(id), Some(TaskState::Assigned));
+		Ok(())
+	}
+
+	/// A draw that looks at as many full pages as it may and takes `r` machines; none where `r` is 0, so that the task waits.
+	#[benchmark]
+	fn draw(r: Linear<0, REPLICAS_MAX>) -> Result<(), BenchmarkError> {
+		let replicas = r.max(1) as u8;
+		let dear = if r == 0 { PRICE_CAP + 1 } else { PRICE_CAP };
+		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2, dear)?;
+		let id = submit::<T>(replicas)?;
+		let beacon = ready::<T>()?;
+		// It looked as often as it may, so that a draw that finds nothing puts it into a queue.
+		Tasks::<T>::mutate_extant(id, |task| task.looks = u8::MAX - 1);
+
+		#[block]
+		{
+			Pallet::<T>::draw(id, beacon, None);
+		}
+
+		let expected = if r == 0 { TaskState::Queued } else { TaskState::Assigned };
+		assert_eq!(state::<T>(id), Some(expected));
+		assert_eq!(task::<T>(id)?.ticket.is_some(), r == 0);
+		Ok(())
+	}
+
+	/// As `draw`, of one machine out of 10 to the power `e`.
+	#[benchmark(extra)]
+	fn draw_at_scale(e: Linear<2, 6>) -> Result<(), BenchmarkError> {
+		crowd::<T>(10u32.saturating_pow(e), PRICE_CAP)?;
+		let id = submit::<T>(1)?;
+		let beacon = ready::<T>()?;
+
+		#[block]
+		{
+			Pallet::<T>::draw(id, beacon, None);
+		}
+
+		assert_eq!(state::<T>(id), Some(TaskState::Assigned));
+		Ok(())
+	}
+
+	/// Passing on to the next batch of frozen tasks.
+	#[benchmark]
+	fn frozen_step() -> Result<(), BenchmarkError> {
+		let id = submit::<T>(1)?;
+		Tasks::<T>::mutate_extant(id, |task| task.state = TaskState::Cancelled);
+		let block = Pallet::<T>::now();
+		ready::<T>()?;
+		FrozenCursor::<T>::put(frozen::Cursor { block, ..Default::default() });
+		let mut meter = WeightMeter::new();
+
+		#[block]
+		{
+			Pallet::<T>::draw_frozen(&mut meter);
+		}
+
+		assert_eq!(FrozenLength::<T>::get(block), 0);
+		Ok(())
+	}
+
+	/// A machine that came, and a task of the first queue that does not suit it.
+	#[benchmark]
+	fn wake_step() -> Result<(), BenchmarkError> {
+		let id = waiting::<T>()?;
+		let machines = machines::<T>(1)?;
+		T::BenchmarkHelper::set_offer(machines[0].worker, Offer::at(PRICE_CAP + 1));
+		ready::<T>()?;
+		let mut meter = WeightMeter::new();
+
+		#[block]
+		{
+			Pallet::<T>::wake_waiting(&mut meter);
+		}
+
+		assert_eq!(state::<T>(id), Some(TaskState::Queued));
 		Ok(())
 	}
 
@@ -257,25 +278,19 @@ mod benches {
 		assert_eq!(AgendaCursor::<T>::get(), (6, 0));
 	}
 
-	/// A draw that looks at as many machines as it may and takes three of them.
+	/// The end of the time for commitments: one came, two machines are let go, and machines are drawn anew.
 	#[benchmark]
-	fn agenda_draw() -> Result<(), BenchmarkError> {
-		for index in 0..SAMPLES {
-			machine::<T>(index)?;
-		}
-		let (_, id) = submit::<T>(3)?;
-		let due: BlockNumber = task::<T>(id)?.wake_at;
-		frame_system::Pallet::<T>::set_block_number(due.into());
-		AgendaCursor::<T>::put((due, 0));
-		let mut meter = WeightMeter::new();
+	fn agenda_close() -> Result<(), BenchmarkError> {
+		let (id, machines) = drawn::<T>(3)?;
+		commit_all(id, &machines[..1])?;
+		let due = task::<T>(id)?.wake_at;
 
 		#[block]
 		{
-			Pallet::<T>::work_off_agenda(&mut meter);
+			work_off::<T>(due);
 		}
 
-		assert_eq!(task::<T>(id)?.replicas.len(), REPLICAS_MAX as usize);
-		assert!(T::Beacon::latest().is_some());
+		assert_eq!(state::<T>(id), Some(TaskState::Queued));
 		Ok(())
 	}
 
@@ -287,19 +302,106 @@ mod benches {
 		for machine in &machines[..2] {
 			reveal(id, machine)?;
 		}
-		let due: BlockNumber = task::<T>(id)?.wake_at;
-		frame_system::Pallet::<T>::set_block_number(due.into());
-		AgendaCursor::<T>::put((due, 0));
-		let mut meter = WeightMeter::new();
+		let due = task::<T>(id)?.wake_at;
 
 		#[block]
 		{
-			Pallet::<T>::work_off_agenda(&mut meter);
+			work_off::<T>(due);
 		}
 
 		let settled = task::<T>(id)?;
 		assert_eq!(settled.state, TaskState::Settled);
 		assert!(settled.replicas.iter().any(|r| !matches!(r.progress, Progress::Revealed(_))));
+		Ok(())
+	}
+
+	/// The last task of a job is forgotten, and the job with it.
+	#[benchmark]
+	fn agenda_prune() -> Result<(), BenchmarkError> {
+		let id = submit::<T>(1)?;
+		Pallet::<T>::cancel_task(RawOrigin::Signed(submitter::<T>()).into(), id)?;
+		let due = task::<T>(id)?.wake_at;
+
+		#[block]
+		{
+			work_off::<T>(due);
+		}
+
+		assert!(!Jobs::<T>::contains_key(id));
+		Ok(())
+	}
+
+	/// A task is released that takes the results of 255 others.
+	#[benchmark]
+	fn agenda_advance() -> Result<(), BenchmarkError> {
+		let last = JOB_TASKS_MAX.saturating_sub(1);
+		let first = submit_many::<T>(JOB_TASKS_MAX, |position| match position == last {
+			true => After { first: 0, count: u8::MAX },
+			false => After::default(),
+		})?;
+		settle_all_but_last::<T>(first)?;
+
+		#[block]
+		{
+			Pallet::<T>::advance_job(first);
+		}
+
+		let last = first.saturating_add(u64::from(last));
+		assert_eq!(state::<T>(last), Some(TaskState::Queued));
+		Ok(())
+	}
+
+	/// Tasks that wait end, as many as one entry may end.
+	#[benchmark]
+	fn agenda_expire() -> Result<(), BenchmarkError> {
+		let first = submit_many::<T>(JOB_TASKS_MAX, |_| After::default())?;
+		for id in first..first.saturating_add(u64::from(flow::STEPS_MAX)) {
+			to_queue::<T>(id)?;
+		}
+
+		#[block]
+		{
+			Pallet::<T>::expire_job(first, 0);
+		}
+
+		assert_eq!(state::<T>(first), Some(TaskState::Expired));
+		Ok(())
+	}
+
+	/// A machine that went silent loses as many tasks as one entry may take, each of which is drawn anew.
+	#[benchmark]
+	fn agenda_silent() -> Result<(), BenchmarkError> {
+		let machines = machines::<T>(1)?;
+		T::BenchmarkHelper::enlarge(machines[0].worker);
+		let count = deliver::SILENT_TASKS_MAX as u32 + 1;
+		let first = submit_single::<T>(count)?;
+		draw_now::<T>(first, count)?;
+		T::BenchmarkHelper::go_offline(machines[0].worker);
+
+		#[block]
+		{
+			Pallet::<T>::free_tasks_of(machines[0].worker);
+		}
+
+		assert_eq!(Assignments::<T>::iter_key_prefix(machines[0].worker).count(), 1);
+		Ok(())
+	}
+
+	/// For comparison: nothing but looking at one entry whose task has moved on.
+	#[benchmark(extra)]
+	fn agenda_stale_entry() -> Result<(), BenchmarkError> {
+		let (id, machines) = drawn::<T>(1)?;
+		let due: BlockNumber = task::<T>(id)?.wake_at;
+		let (attestation, signature) = statement(id, &machines[0])?;
+		let hot_key = RawOrigin::Signed(machines[0].hot_key.clone());
+		Pallet::<T>::attest_result(hot_key.into(), id, attestation, signature)?;
+
+		#[block]
+		{
+			work_off::<T>(due);
+		}
+
+		assert_eq!(Agenda::<T>::get((due, 0)), None::<Item>);
 		Ok(())
 	}
 

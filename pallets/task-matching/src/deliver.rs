@@ -1,25 +1,31 @@
 //! What machines deliver: commitments, attestations, or the task back.
 
-use crate::{Config, Error, Event, Pallet, Tasks};
+use crate::{agenda::Item, Assignments, Config, Error, Event, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
 	attestation::{Attestation, ExitStatus, ATTESTATION_VERSION},
 	interface::{Conduct, WorkerDirectory},
+	job::Job,
 	state::{TaskEvent, TaskState},
 	task::{DeclineReason, Progress, Replica, Task},
 	Hash32, TaskId, WorkerId,
 };
+use alloc::vec::Vec;
 use codec::Encode;
 use frame_support::{ensure, traits::Get};
 use frame_system::{
 	ensure_signed,
 	pallet_prelude::{BlockNumberFor, OriginFor},
 };
-use sp_runtime::{traits::Zero, DispatchResult};
+use sp_runtime::{traits::Zero, DispatchError, DispatchResult};
+
+/// Tasks of a silent machine that one entry of the agenda frees.
+pub(crate) const SILENT_TASKS_MAX: usize = 4;
 
 /// A machine with a task of its own.
 pub(crate) struct Held<T: Config> {
 	worker: WorkerId,
 	task: Task<T::AccountId>,
+	job: Job<T::AccountId>,
 	replica: Replica<T::AccountId>,
 }
 
@@ -33,7 +39,8 @@ impl<T: Config> Pallet<T> {
 		let worker = T::Directory::worker_of(hot_key).ok_or(Error::<T>::NotAHotKey)?;
 		let task = Tasks::<T>::get(id).ok_or(Error::<T>::NoSuchTask)?;
 		let replica = task.replica_of(worker).cloned().ok_or(Error::<T>::NotAssigned)?;
-		Ok(Held { worker, task, replica })
+		let job = Jobs::<T>::get(task.job).ok_or(Error::<T>::NoSuchTask)?;
+		Ok(Held { worker, task, job, replica })
 	}
 
 	/// A machine that may deliver now: its task waits for it, and the time is not over.
@@ -48,7 +55,7 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn check_commit(hot_key: &T::AccountId, id: TaskId) -> Result<Held<T>, Error<T>> {
 		let held = Self::awaited(hot_key, id)?;
-		ensure!(held.task.spec.replicas > 1, Error::<T>::SingleReplica);
+		ensure!(held.job.spec.replicas > 1, Error::<T>::SingleReplica);
 		Ok(held)
 	}
 
@@ -56,12 +63,11 @@ impl<T: Config> Pallet<T> {
 		hot_key: T::AccountId,
 		id: TaskId,
 		commitment: Hash32,
-	) -> DispatchResult {
+	) -> Result<bool, DispatchError> {
 		let Held { worker, mut task, .. } = Self::check_commit(&hot_key, id)?;
 		Self::set_progress(&mut task, worker, Progress::Committed(commitment));
 		Self::deposit_event(Event::ResultCommitted { task: id, worker });
-		Self::continue_after_delivery(id, task);
-		Ok(())
+		Ok(Self::continue_after_delivery(id, task))
 	}
 
 	pub(crate) fn check_reveal(
@@ -90,16 +96,16 @@ impl<T: Config> Pallet<T> {
 		attestation: Attestation,
 		signature: [u8; 64],
 		salt: Hash32,
-	) -> DispatchResult {
+	) -> Result<bool, DispatchError> {
 		let Held { worker, mut task, .. } =
 			Self::check_reveal(&hot_key, id, &attestation, &signature, &salt)?;
 		Self::reveal(id, &mut task, worker, &attestation);
-		if task.revealed() == task.replicas.len() {
-			Self::close_reveals(id, task);
-		} else {
-			Tasks::<T>::insert(id, task);
+		let closed = task.revealed() == task.replicas.len();
+		match closed {
+			true => Self::close_reveals(id, task),
+			false => Tasks::<T>::insert(id, task),
 		}
-		Ok(())
+		Ok(closed)
 	}
 
 	pub(crate) fn check_attest(
@@ -109,7 +115,7 @@ impl<T: Config> Pallet<T> {
 		signature: &[u8; 64],
 	) -> Result<Held<T>, Error<T>> {
 		let held = Self::awaited(hot_key, id)?;
-		ensure!(held.task.spec.replicas == 1, Error::<T>::SeveralReplicas);
+		ensure!(held.job.spec.replicas == 1, Error::<T>::SeveralReplicas);
 		Self::check_attestation(hot_key, id, &held, attestation, signature)?;
 		Ok(held)
 	}
@@ -139,24 +145,76 @@ impl<T: Config> Pallet<T> {
 		hot_key: T::AccountId,
 		id: TaskId,
 		reason: DeclineReason,
-	) -> DispatchResult {
-		let Held { worker, mut task, .. } = Self::check_decline(&hot_key, id)?;
+	) -> Result<bool, DispatchError> {
+		let Held { worker, mut task, job, .. } = Self::check_decline(&hot_key, id)?;
 		task.declined = Some(reason);
-		Self::vacate(id, &mut task, |replica| {
-			(replica.worker == worker).then_some(Conduct::Neutral)
-		});
+		let conduct = Self::conduct_of_return(&task, &job, reason);
+		Self::vacate(id, &mut task, &job, |replica| (replica.worker == worker).then_some(conduct));
 		Self::deposit_event(Event::TaskDeclined { task: id, worker, reason });
-		Self::continue_after_delivery(id, task);
-		Ok(())
+		Ok(Self::continue_after_delivery(id, task))
 	}
 
-	/// Goes on once nobody owes anything any more; until then the task waits for the others.
-	fn continue_after_delivery(id: TaskId, task: Task<T::AccountId>) {
-		if task.outstanding() == 0 {
-			Self::close_commits(id, task);
-		} else {
-			Tasks::<T>::insert(id, task);
+	/// A machine that gives a task back while another one has time for it, or whose submitter does not deliver, did nothing wrong.
+	fn conduct_of_return(
+		task: &Task<T::AccountId>,
+		job: &Job<T::AccountId>,
+		reason: DeclineReason,
+	) -> Conduct {
+		let left = task.wake_at.saturating_sub(Self::now());
+		let in_time = left >= job.spec.execution_blocks / 2;
+		match reason {
+			DeclineReason::HostFault | DeclineReason::ShuttingDown if !in_time => {
+				Conduct::ReturnedLate
+			}
+			_ => Conduct::Neutral,
 		}
+	}
+
+	/// Takes from a machine that is off line what it has not delivered, some tasks at a time, and gives what is left over.
+	pub(crate) fn free_tasks_of(worker: WorkerId) -> Option<Item> {
+		Self::free_tasks_behind(worker, None)
+	}
+
+	/// As [`Self::free_tasks_of`], of its tasks behind one of them. What it delivered stays, so that the same ones come first again.
+	pub(crate) fn free_tasks_behind(worker: WorkerId, behind: Option<TaskId>) -> Option<Item> {
+		if T::Directory::is_online(worker) {
+			return None;
+		}
+		let keys = match behind {
+			None => Assignments::<T>::iter_key_prefix(worker),
+			Some(task) => {
+				let key = Assignments::<T>::hashed_key_for(worker, task);
+				Assignments::<T>::iter_key_prefix_from(worker, key)
+			}
+		};
+		let tasks: Vec<TaskId> = keys.take(SILENT_TASKS_MAX).collect();
+		for id in &tasks {
+			let Some(task) = Tasks::<T>::get(id) else { continue };
+			let owes = |replica: &Replica<T::AccountId>| replica.progress == Progress::Assigned;
+			if task.state == TaskState::Assigned && task.replica_of(worker).is_some_and(owes) {
+				Self::take_from(*id, task, worker);
+			}
+		}
+		let is_full = tasks.len() == SILENT_TASKS_MAX;
+		tasks.last().filter(|_| is_full).map(|last| Item::SilentBehind(worker, *last))
+	}
+
+	fn take_from(id: TaskId, mut task: Task<T::AccountId>, worker: WorkerId) {
+		let Some(job) = Self::job_of(&task) else { return };
+		Self::vacate(id, &mut task, &job, |replica| {
+			(replica.worker == worker).then_some(Conduct::Missed)
+		});
+		Self::continue_after_delivery(id, task);
+	}
+
+	/// Goes on once nobody owes anything any more, and says whether it did; until then the task waits for the others.
+	fn continue_after_delivery(id: TaskId, task: Task<T::AccountId>) -> bool {
+		let closed = task.outstanding() == 0;
+		match closed {
+			true => Self::close_commits(id, task),
+			false => Tasks::<T>::insert(id, task),
+		}
+		closed
 	}
 
 	fn reveal(
@@ -184,7 +242,7 @@ impl<T: Config> Pallet<T> {
 		attestation: &Attestation,
 		signature: &[u8; 64],
 	) -> Result<(), Error<T>> {
-		let spec = &held.task.spec;
+		let spec = &held.job.spec;
 		let genesis = frame_system::Pallet::<T>::block_hash(BlockNumberFor::<T>::zero());
 		let as_it_must_be = attestation.version == ATTESTATION_VERSION
 			&& attestation.genesis.as_slice() == genesis.as_ref()
@@ -192,7 +250,7 @@ impl<T: Config> Pallet<T> {
 			&& attestation.attempt == held.replica.attempt
 			&& attestation.worker == held.worker
 			&& attestation.program == spec.program.blob.hash
-			&& attestation.input_root == spec.input.hash
+			&& attestation.input_root == held.task.input_root()
 			&& attestation.meter_schedule == T::MeterSchedule::get()
 			&& attestation.started_at <= attestation.finished_at;
 		ensure!(as_it_must_be, Error::<T>::AttestationMismatch);

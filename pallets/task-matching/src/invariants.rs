@@ -1,27 +1,36 @@
 //! What must hold in every block.
 
 use crate::{
-	Agenda, AgendaCursor, AgendaLength, Assignments, Config, NextTaskId, Pallet, SupplyBitmap,
-	SupplyLength, SupplyPosition, SupplySlots, Tasks,
+	agenda::Item, Agenda, AgendaCursor, AgendaLength, Assignments, Config, Frozen, FrozenCursor,
+	FrozenLength, Jobs, NextTaskId, Pallet, SupplyDirectory, SupplyPages, SupplyPlaces, Tasks,
+	Waiting, WaitingIndex, WaitingQueues,
 };
 use aidragon_primitives::{
-	interface::Escrow,
-	matching::BUCKETS,
+	interface::{Escrow, WorkerDirectory},
+	job::Job,
+	matching::order_of,
+	resources::Free,
+	state::TaskState,
+	supply::{Place, Shape, PAGE_MACHINES},
 	task::{Progress, Task},
-	Balance, TaskId,
+	Balance, BlockNumber, TaskId,
 };
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-	/// Checks P1, P2, P3 and the supply index.
+	/// Checks P1, P2, P3, the queues and the supply index.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::check_escrow()?;
 		for (id, task) in Tasks::<T>::iter() {
-			Self::check_task(id, &task)?;
+			let job = Jobs::<T>::get(task.job).ok_or("a task has no job")?;
+			Self::check_task(id, &task, &job)?;
 		}
+		Self::check_jobs()?;
+		Self::check_frozen()?;
 		Self::check_assignments()?;
+		Self::check_queues()?;
 		Self::check_supply()
 	}
 
@@ -29,7 +38,8 @@ impl<T: Config> Pallet<T> {
 	fn check_escrow() -> Result<(), TryRuntimeError> {
 		let mut owed = BTreeMap::<T::AccountId, Balance>::new();
 		for task in Tasks::<T>::iter_values() {
-			let sum = owed.entry(task.submitter).or_default();
+			let job = Jobs::<T>::get(task.job).ok_or("a task has no job")?;
+			let sum = owed.entry(job.submitter).or_default();
 			*sum = sum.saturating_add(task.escrow);
 		}
 		for (submitter, sum) in owed {
@@ -38,21 +48,101 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_task(id: TaskId, task: &Task<T::AccountId>) -> Result<(), TryRuntimeError> {
-		ensure!(id < NextTaskId::<T>::get(), "a task has a number that was not given out");
+	/// Whether such an entry stands on the agenda of a block and is not worked off.
+	fn is_listed(block: BlockNumber, is_it: impl Fn(&Item) -> bool) -> bool {
 		let (due_block, due_position) = AgendaCursor::<T>::get();
-		let from = if task.wake_at == due_block { due_position } else { 0 };
-		let listed = (from..AgendaLength::<T>::get(task.wake_at))
-			.any(|position| Agenda::<T>::get((task.wake_at, position)) == Some(id));
-		ensure!(listed, "a task is not on the agenda of its block");
+		let from = if block == due_block { due_position } else { 0 };
+		block >= due_block
+			&& (from..AgendaLength::<T>::get(block))
+				.any(|position| Agenda::<T>::get((block, position)).as_ref().is_some_and(&is_it))
+	}
+
+	fn check_task(
+		id: TaskId,
+		task: &Task<T::AccountId>,
+		job: &Job<T::AccountId>,
+	) -> Result<(), TryRuntimeError> {
+		ensure!(id < NextTaskId::<T>::get(), "a task has a number that was not given out");
+		let range = task.job..task.job.saturating_add(u64::from(job.tasks));
+		ensure!(range.contains(&id), "a task is not among its job's");
+		let is_queued = task.state == TaskState::Queued;
+		ensure!(is_queued || task.ticket.is_none(), "a task waits that has no need to");
+		if matches!(task.state, TaskState::Queued | TaskState::Blocked) {
+			// P3: the entry of the job ends all that have no machines by then.
+			let ends = |item: &Item| match item {
+				Item::Expire(job, from) => *job == task.job && *from <= u16::from(task.index(id)),
+				_ => false,
+			};
+			let is_listed = Self::is_listed(Self::last_draw(job).saturating_add(1), ends);
+			ensure!(is_listed, "a task without machines is not on the agenda");
+			return Ok(());
+		}
+		let is_listed = Self::is_listed(task.wake_at, |item| *item == Item::Task(id));
+		ensure!(is_listed, "a task is not on the agenda of its block");
 		if task.state.is_terminal() {
 			ensure!(task.escrow == 0, "a task that is over has money on hold");
 			return Ok(());
 		}
-		ensure!(task.wake_at <= task.deadline, "a live task is looked at after its deadline only");
-		// The agenda may lag behind under load, but never by its own doing.
-		let lags = due_block <= Self::now();
-		ensure!(lags || Self::now() <= task.deadline, "a task outlives its deadline");
+		// As the entry is ahead, only an agenda that lags behind under load lets the task live on.
+		ensure!(task.wake_at <= job.deadline, "a live task is looked at after its deadline only");
+		Ok(())
+	}
+
+	fn check_jobs() -> Result<(), TryRuntimeError> {
+		for (id, job) in Jobs::<T>::iter() {
+			let kept = (0..job.tasks)
+				.filter_map(|position| Tasks::<T>::get(id.saturating_add(u64::from(position))))
+				.count();
+			ensure!(kept == usize::from(job.kept), "a job's count of tasks is wrong");
+			let Some(flow) = job.flow else { continue };
+			for position in 0..job.tasks {
+				let Some(task) = Tasks::<T>::get(id.saturating_add(u64::from(position))) else {
+					continue;
+				};
+				// A job has at most 256 tasks.
+				let position = position as u8;
+				let is_over = task.state.is_terminal();
+				ensure!(
+					flow.over.contains(position) == is_over,
+					"a job does not know what is over"
+				);
+				let has_result = task.state == TaskState::Settled;
+				ensure!(
+					flow.settled.contains(position) == has_result,
+					"a job does not know its results"
+				);
+			}
+			let due = AgendaCursor::<T>::get().0..=Self::now().saturating_add(1);
+			let is_listed = |block| Self::is_listed(block, |item| *item == Item::Advance(id));
+			let rests = flow.next_step().is_some() && !due.into_iter().any(is_listed);
+			ensure!(!rests, "a job that could go on is not on the agenda");
+		}
+		Ok(())
+	}
+
+	/// P3: what is queued is going to be drawn, or woken.
+	fn check_frozen() -> Result<(), TryRuntimeError> {
+		let cursor = FrozenCursor::<T>::get();
+		let length = FrozenLength::<T>::get(cursor.block);
+		let place = |index| cursor.order.map_or(index, |order| order_of(&order, length, index));
+		let begun: BTreeSet<u32> = (cursor.batches..length).map(place).collect();
+		let mut frozen = BTreeSet::<TaskId>::new();
+		for ((block, position), batch) in Frozen::<T>::iter() {
+			let is_ahead = match block == cursor.block {
+				true => begun.contains(&position),
+				false => block > cursor.block && position < FrozenLength::<T>::get(block),
+			};
+			ensure!(is_ahead, "frozen tasks were passed over");
+			let is_next = block == cursor.block && place(cursor.batches) == position;
+			let drawn = if is_next { cursor.tasks } else { 0 };
+			let ids =
+				(drawn..batch.count).map(|index| batch.first.saturating_add(u64::from(index)));
+			frozen.extend(ids);
+		}
+		for (id, task) in Tasks::<T>::iter() {
+			let rests = task.state == TaskState::Queued && task.ticket.is_none();
+			ensure!(!rests || frozen.contains(&id), "a queued task is neither frozen nor waits");
+		}
 		Ok(())
 	}
 
@@ -79,28 +169,68 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	fn check_supply() -> Result<(), TryRuntimeError> {
-		let bitmap = SupplyBitmap::<T>::get();
-		let mut standing = 0usize;
-		for bucket in 0..BUCKETS {
-			let length = SupplyLength::<T>::get(bucket);
+	fn check_queues() -> Result<(), TryRuntimeError> {
+		let mut waiting = 0u32;
+		for (ticket, id) in Waiting::<T>::iter() {
+			let task = Tasks::<T>::get(id).ok_or("a task that is gone waits")?;
+			ensure!(task.ticket == Some(ticket), "a task waits elsewhere than it says");
+			let queue = WaitingQueues::<T>::get(ticket.queue);
+			ensure!((queue.head..queue.tail).contains(&ticket.number), "a queue has lost a task");
 			ensure!(
-				(length > 0) == (bitmap & (1u64 << bucket) != 0),
-				"the bitmap of supply buckets is wrong"
+				WaitingIndex::<T>::get().is_occupied(ticket.queue),
+				"a queue is not in the index"
 			);
-			for position in 0..length {
-				let place = (bucket, position);
-				let worker = SupplySlots::<T>::get(place).ok_or("a supply bucket has a gap")?;
+			waiting = waiting.saturating_add(1);
+		}
+		let with_ticket = Tasks::<T>::iter_values().filter(|task| task.ticket.is_some()).count();
+		ensure!(with_ticket == waiting as usize, "a task has a place that is not its own");
+		let lengths = WaitingQueues::<T>::iter_values()
+			.fold(0u32, |sum, queue| sum.saturating_add(queue.length));
+		ensure!(lengths == waiting, "the lengths of the queues are wrong");
+		let occupied: u32 =
+			WaitingIndex::<T>::get().cells().iter().map(|(_, tiers)| tiers.count_ones()).sum();
+		ensure!(
+			occupied as usize == WaitingQueues::<T>::iter_keys().count(),
+			"the index of the queues is wrong"
+		);
+		Ok(())
+	}
+
+	/// The supply is dense, and says of each machine what the registry says.
+	fn check_supply() -> Result<(), TryRuntimeError> {
+		let mut standing = 0u32;
+		for ((bucket, number), page) in SupplyPages::<T>::iter() {
+			let length = SupplyDirectory::<T>::get().length(bucket);
+			let expected =
+				length.saturating_sub(number.saturating_mul(PAGE_MACHINES)).min(PAGE_MACHINES);
+			ensure!(
+				page.len() as u32 == expected && expected > 0,
+				"a page of the supply has a gap"
+			);
+			for (slot, entry) in (0u32..).zip(&page) {
+				let position = number.saturating_mul(PAGE_MACHINES).saturating_add(slot);
+				let place = SupplyPlaces::<T>::get(entry.worker);
 				ensure!(
-					SupplyPosition::<T>::get(worker) == Some(place),
+					place == Some(Place { bucket, position }),
 					"a machine's place in the supply is wrong"
 				);
+				let shape = Shape::of(&entry.free);
+				let fits = [shape.bucket(), shape.coarse().bucket()].contains(&bucket);
+				ensure!(fits, "a machine stands in a bucket that is not its own");
+				// What lapsed by itself is found when the machine is drawn.
+				let candidate = T::Directory::candidate(entry.worker, Self::now());
+				let is_current = candidate.is_none_or(|candidate| {
+					let now = candidate.entry.free;
+					let rest = |free: &Free| (free.cpu_milli, free.memory_mib);
+					now == entry.free || now.gpu_milli.is_empty() && rest(&now) == rest(&entry.free)
+				});
+				ensure!(is_current, "the supply does not know what is left of a machine");
 				standing = standing.saturating_add(1);
 			}
 		}
 		ensure!(
-			standing == SupplyPosition::<T>::iter_keys().count()
-				&& standing == SupplySlots::<T>::iter_keys().count(),
+			standing == SupplyDirectory::<T>::get().machines()
+				&& standing as usize == SupplyPlaces::<T>::iter_keys().count(),
 			"a machine stands in the supply twice or nowhere"
 		);
 		Ok(())

@@ -1,16 +1,18 @@
-//! Tasks: their escrow, the draw of machines, attestations, agreement and settlement.
+//! Tasks and jobs: their escrow, the draw of machines, attestations, agreement and settlement.
 //!
-//! A submitter describes a task and puts its highest cost on hold. The task is frozen, and drawn two blocks
-//! later by the beacon of the block in between, which nobody knew when it was frozen. Drawn machines of
-//! different providers run it, bind themselves to a result, and reveal. A majority of equal results is
-//! accepted, and paid in the same block; the rest of the money returns to the submitter in that block.
+//! A submitter describes a task, or many that share a specification, and puts the highest cost on hold. Tasks are frozen, and
+//! drawn two blocks later by the beacon of the block in between, which nobody knew when they were frozen. Drawn machines of
+//! different providers run them, bind themselves to a result, and reveal. A majority of equal results is accepted, and paid in
+//! the same block; the rest of the money returns to the submitter in that block. A task that finds no machine waits in a queue
+//! of its kind until one comes.
 //!
 //! ## Design goals
 //!
 //! 1. **One function moves a task**: [`aidragon_primitives::state::transition`].
-//! 2. **The chain keeps the time.** Every live task stands on the [`Agenda`] once; each block works off what is
-//!    due under a weight cap, and what does not fit is done in the next block. Nobody has to poke anything.
-//! 3. **Constant cost.** A draw looks at a constant number of machines; nothing loops over all of anything.
+//! 2. **The chain keeps the time.** Every live task, or its job, stands on the [`Agenda`]; each block works off what is due
+//!    under a weight cap, and what does not fit is done in the next block. Nobody has to poke anything.
+//! 3. **Constant cost.** A draw reads a constant number of pages; nothing loops over all of anything.
+//! 4. **Draws come first in a block**, so that anyone can repeat them from the state of the block before.
 //!
 //! ## Properties
 //!
@@ -19,44 +21,57 @@
 //! * **P3** Every task reaches a terminal state by its deadline, and then holds no capacity.
 //! * **P4** A task is given only to a machine that is a candidate at that block and fits it.
 //! * **P5** The draw is a function of the beacon; replicas belong to different providers.
+//! * **P6** No call and no step of the agenda costs more where there are more machines or tasks.
 //! * **P9** Every call names who may make it.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
-mod agenda;
+pub mod agenda;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod cancel;
 mod deliver;
 mod draw;
-mod explain;
+pub mod explain;
+mod flow;
+pub mod frozen;
 mod invariants;
 #[cfg(test)]
 mod mock;
 mod settle;
+mod store;
 mod submit;
-pub mod supply;
+mod supply;
 #[cfg(test)]
 mod tests;
+mod wake;
 pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
-pub use explain::SupplyReport;
+pub use explain::{Quote, SupplyReport};
 pub use pallet::*;
 pub use weights::WeightInfo;
 
 #[frame_support::pallet]
 pub mod pallet {
-	use crate::{explain::SupplyReport, weights::WeightInfo};
+	use crate::{
+		agenda::Item,
+		explain::{Quote, SupplyReport},
+		frozen::{Batch, Cursor},
+		weights::WeightInfo,
+	};
 	use aidragon_primitives::{
 		attestation::Attestation,
 		interface::{Beacon, Escrow, WorkerDirectory},
-		matching::Bucket,
+		job::{After, Job, JobTask, JobTasks, JOB_TASKS_MAX},
 		state::TaskState,
-		task::{DeclineReason, Task, TaskSpec},
-		Balance, BlockNumber, Hash32, TaskId, WorkerId,
+		supply::{Bucket, Directory, Page, Place},
+		task::{BlobRef, DeclineReason, Task, TaskSpec, REPLICAS_MAX},
+		waiting::{Queue, QueueId, QueueIndex, Ticket, Wakes},
+		Balance, BlockNumber, Hash32, JobId, TaskId, WorkerId,
 	};
 	use frame_support::{pallet_prelude::*, weights::WeightMeter};
 	use frame_system::pallet_prelude::*;
@@ -82,7 +97,7 @@ pub mod pallet {
 		/// Blocks for which a task that is over can still be read.
 		#[pallet::constant]
 		type Retention: Get<BlockNumber>;
-		/// Most weight that the agenda takes of a block.
+		/// Most weight that draws, waking and the agenda take of a block together.
 		#[pallet::constant]
 		type AgendaWeight: Get<Weight>;
 		/// Weights of the calls.
@@ -91,6 +106,10 @@ pub mod pallet {
 		#[cfg(feature = "runtime-benchmarks")]
 		type BenchmarkHelper: crate::BenchmarkHelper<Self::AccountId>;
 	}
+
+	/// Jobs by the number of their first task, for as long as one of their tasks is kept. A single task is a job of one.
+	#[pallet::storage]
+	pub type Jobs<T: Config> = StorageMap<_, Twox64Concat, JobId, Job<T::AccountId>>;
 
 	/// Tasks by number, until some time after they are over.
 	#[pallet::storage]
@@ -105,48 +124,79 @@ pub mod pallet {
 	pub type Assignments<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, WorkerId, Twox64Concat, TaskId, ()>;
 
+	/// Batches of tasks that were frozen in a block.
+	#[pallet::storage]
+	pub type FrozenLength<T: Config> = StorageMap<_, Twox64Concat, BlockNumber, u32, ValueQuery>;
+
+	/// Frozen tasks, by block and batch.
+	#[pallet::storage]
+	pub type Frozen<T: Config> = StorageMap<_, Twox64Concat, (BlockNumber, u32), Batch>;
+
+	/// How far the frozen tasks are drawn.
+	#[pallet::storage]
+	pub type FrozenCursor<T: Config> = StorageValue<_, Cursor, ValueQuery>;
+
 	/// Entries of a block on the agenda.
 	#[pallet::storage]
 	pub type AgendaLength<T: Config> = StorageMap<_, Twox64Concat, BlockNumber, u32, ValueQuery>;
 
 	/// The agenda: what the chain looks at in a block. An entry whose task moved on in the meantime is passed over.
 	#[pallet::storage]
-	pub type Agenda<T: Config> = StorageMap<_, Twox64Concat, (BlockNumber, u32), TaskId>;
+	pub type Agenda<T: Config> = StorageMap<_, Twox64Concat, (BlockNumber, u32), Item>;
 
 	/// The first entry of the agenda that is not worked off.
 	#[pallet::storage]
 	pub type AgendaCursor<T: Config> = StorageValue<_, (BlockNumber, u32), ValueQuery>;
 
-	/// Machines in a supply bucket.
+	/// How many machines each bucket of the supply has.
 	#[pallet::storage]
-	pub type SupplyLength<T: Config> = StorageMap<_, Twox64Concat, Bucket, u32, ValueQuery>;
+	pub type SupplyDirectory<T: Config> = StorageValue<_, Directory, ValueQuery>;
 
-	/// The machine at a position of a supply bucket. Positions are dense.
+	/// The machines of a bucket of the supply, in pages. Positions are dense.
 	#[pallet::storage]
-	pub type SupplySlots<T: Config> = StorageMap<_, Twox64Concat, (Bucket, u32), WorkerId>;
+	pub type SupplyPages<T: Config> = StorageMap<_, Twox64Concat, (Bucket, u32), Page, ValueQuery>;
 
 	/// Where a machine stands in the supply.
 	#[pallet::storage]
-	pub type SupplyPosition<T: Config> = StorageMap<_, Twox64Concat, WorkerId, (Bucket, u32)>;
+	pub type SupplyPlaces<T: Config> = StorageMap<_, Twox64Concat, WorkerId, Place>;
 
-	/// Bit `b` is set where bucket `b` is not empty.
+	/// The queues in which tasks wait for supply.
 	#[pallet::storage]
-	pub type SupplyBitmap<T: Config> = StorageValue<_, u64, ValueQuery>;
+	pub type WaitingIndex<T: Config> = StorageValue<_, QueueIndex, ValueQuery>;
+
+	/// How far a queue is.
+	#[pallet::storage]
+	pub type WaitingQueues<T: Config> = StorageMap<_, Twox64Concat, QueueId, Queue, ValueQuery>;
+
+	/// The task at a place of a queue.
+	#[pallet::storage]
+	pub type Waiting<T: Config> = StorageMap<_, Twox64Concat, Ticket, TaskId>;
+
+	/// Machines that came and for which tasks wait.
+	#[pallet::storage]
+	pub type Waking<T: Config> = StorageValue<_, Wakes, ValueQuery>;
 
 	/// What happened.
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(crate) fn deposit_event)]
 	pub enum Event<T: Config> {
-		/// A task was accepted and frozen; the beacon of a later block draws its machines.
-		TaskSubmitted {
-			/// The task.
-			task: TaskId,
+		/// A job was accepted. Its tasks are frozen; the beacon of a later block draws their machines.
+		JobSubmitted {
+			/// The job, by the number of its first task. The others follow.
+			job: JobId,
+			/// How many tasks it has.
+			tasks: u16,
 			/// Who pays.
 			submitter: T::AccountId,
-			/// What is on hold for it.
+			/// What is on hold for all of them.
 			escrow: Balance,
-			/// The block by which it is over.
+			/// The block by which all of them are over.
 			deadline: BlockNumber,
+		},
+		/// The results that a task takes are there; the beacon of a later block draws its machines.
+		TaskReleased {
+			/// The task.
+			task: TaskId,
 		},
 		/// Machines were drawn.
 		TaskAssigned {
@@ -159,12 +209,10 @@ pub mod pallet {
 			/// The drawn machines.
 			workers: alloc::vec::Vec<WorkerId>,
 		},
-		/// No machines that fit were found; the draw is repeated later.
+		/// No machines that fit were found; the task waits for one to come. `why_waiting` says what is missing.
 		NothingMatched {
 			/// The task.
 			task: TaskId,
-			/// The block of the next draw.
-			next_draw: BlockNumber,
 		},
 		/// A machine is bound to a result.
 		ResultCommitted {
@@ -222,16 +270,26 @@ pub mod pallet {
 		InputSizeOutOfRange,
 		/// `source` must name at least one QUIC or HTTP socket, each as `address:port`.
 		MalformedSource,
-		/// `requirements.capacity.vcpus` must be at least 1.
-		VcpusOutOfRange,
-		/// `requirements.capacity.memory_mib` must be between 1 and 4096.
+		/// A job must have at least one task.
+		EmptyJob,
+		/// `after` of a task must name tasks of the job that stand before it.
+		DependencyNotBefore,
+		/// `requirements.resources.cpu_milli` must be at least 1.
+		CpuOutOfRange,
+		/// `requirements.resources.memory_mib` must be between 1 and 4096.
 		MemoryOutOfRange,
+		/// `requirements.resources.gpu` must be all zeros, `count` 1 with `milli` 1 to 1000, or `count` up to 16 with `milli` 1000.
+		GpuOutOfRange,
+		/// `requirements.region` must be two capital letters.
+		MalformedRegion,
 		/// `fuel_limit` must be above 0 and at most 10¹⁵.
 		FuelLimitOutOfRange,
 		/// `output_limit_bytes` must be above 0 and at most 64 MiB.
 		OutputLimitOutOfRange,
 		/// `execution_blocks` must be at least 4.
 		ExecutionBlocksOutOfRange,
+		/// No machine uses up `fuel_limit` within `execution_blocks`: allow at least one block per 30 × 10⁹ fuel.
+		FuelLimitUnreachable,
 		/// `deadline_blocks` must be at least `execution_blocks` + 14, and at most 201,600.
 		DeadlineOutOfRange,
 		/// `replicas` must be 1, 2 or 3.
@@ -240,14 +298,16 @@ pub mod pallet {
 		PriceCapOutOfRange,
 		/// `retries` must be at most 3.
 		RetriesOutOfRange,
-		/// The account has not enough free balance for the escrow: fuel limit × price cap × replicas.
+		/// The account has not enough free balance for the escrow: fuel limit × price cap × replicas × tasks.
 		InsufficientFunds,
 		/// There is no task of that number, or it was over long ago.
 		NoSuchTask,
+		/// There is no job of that number, or it was over long ago. A job has the number of its first task.
+		NoSuchJob,
 		/// Only the submitter may do this.
 		NotYourTask,
-		/// Machines are drawn already; the task can no longer be cancelled.
-		TooLateToCancel,
+		/// It is over already.
+		AlreadyOver,
 		/// The caller is not the hot key of any machine.
 		NotAHotKey,
 		/// The machine is not a replica of this task.
@@ -280,15 +340,29 @@ pub mod pallet {
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
-			let mut meter = WeightMeter::with_limit(T::AgendaWeight::get());
+			T::Beacon::advance();
+			let whole = T::AgendaWeight::get();
+			// Draws and waking leave the agenda at least a quarter: what is due must not wait for what is new.
+			let mut drawing = WeightMeter::with_limit(whole / 2);
+			Self::draw_frozen(&mut drawing);
+			let mut waking = WeightMeter::with_limit(whole / 4);
+			Self::wake_waiting(&mut waking);
+			let drawn = drawing.consumed().saturating_add(waking.consumed());
+			let mut meter = WeightMeter::with_limit(whole.saturating_sub(drawn));
 			Self::work_off_agenda(&mut meter);
-			meter.consumed()
+			drawn.saturating_add(meter.consumed())
 		}
 
 		fn integrity_test() {
 			assert!(
-				T::AgendaWeight::get().all_gte(Self::agenda_item_weight()),
-				"the agenda's weight must allow at least one entry per block"
+				(T::AgendaWeight::get() / 4).all_gte(Self::item_weight_max()),
+				"a quarter of the agenda's weight must allow at least one entry per block"
+			);
+			let draw = T::WeightInfo::draw(REPLICAS_MAX).saturating_add(T::WeightInfo::wake_step());
+			assert!(
+				(T::AgendaWeight::get() / 4)
+					.all_gte(draw.saturating_add(T::WeightInfo::wake_step())),
+				"a quarter of the agenda's weight must allow at least one draw per block"
 			);
 			assert!(T::Retention::get() > 0, "a result must be readable for a while");
 		}
@@ -311,22 +385,58 @@ pub mod pallet {
 		/// One per field that is out of range, and `InsufficientFunds`.
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::submit_task())]
-		pub fn submit_task(origin: OriginFor<T>, spec: TaskSpec) -> DispatchResult {
+		pub fn submit_task(origin: OriginFor<T>, spec: TaskSpec, input: BlobRef) -> DispatchResult {
 			let submitter = ensure_signed(origin)?;
-			Self::do_submit_task(submitter, spec)
+			Self::do_submit(submitter, spec, &[JobTask { input, after: After::default() }])
 		}
 
-		/// Withdraws a task for which no machine is drawn. All of its money returns.
+		/// Submits up to 256 tasks that share a specification, and puts the highest cost of all of them on hold.
+		///
+		/// A task may take the results of tasks that stand before it: it is drawn once these are there, and fails with them.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the account that pays.
+		/// ## Errors
+		/// Those of `submit_task`, `EmptyJob`, `DependencyNotBefore`.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::submit_job(tasks.len() as u32))]
+		pub fn submit_job(origin: OriginFor<T>, spec: TaskSpec, tasks: JobTasks) -> DispatchResult {
+			let submitter = ensure_signed(origin)?;
+			Self::do_submit(submitter, spec, &tasks)
+		}
+
+		/// Withdraws a task that is not over. Machines that have it are paid for what they have done; the rest returns.
+		///
+		/// A machine that still works earns the most that the task allows, for the part of its time that is over; one that is bound
+		/// to a result all of it; one whose result is known its fuel.
 		///
 		/// ## Dispatch Origin
 		/// Signed by the task's submitter.
 		/// ## Errors
-		/// `NoSuchTask`, `NotYourTask`, `TooLateToCancel`.
+		/// `NoSuchTask`, `NotYourTask`, `AlreadyOver`.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::cancel_task())]
-		pub fn cancel_task(origin: OriginFor<T>, task: TaskId) -> DispatchResult {
+		pub fn cancel_task(origin: OriginFor<T>, task: TaskId) -> DispatchResultWithPostInfo {
 			let submitter = ensure_signed(origin)?;
-			Self::do_cancel_task(submitter, task)
+			let replicas = Self::do_cancel_task(submitter, task)?;
+			let idle = (replicas == 0).then(T::WeightInfo::cancel_idle_task);
+			Ok(idle.into())
+		}
+
+		/// Withdraws all tasks of a job that are not over, each as `cancel_task` would.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the job's submitter.
+		/// ## Errors
+		/// `NoSuchJob`, `NotYourTask`, `AlreadyOver`.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::cancel_job(JOB_TASKS_MAX))]
+		pub fn cancel_job(origin: OriginFor<T>, job: JobId) -> DispatchResultWithPostInfo {
+			let submitter = ensure_signed(origin)?;
+			let (cancelled, others) = Self::do_cancel_job(submitter, job)?;
+			// The others were looked at.
+			let looks = T::DbWeight::get().reads(others.into());
+			Ok(Some(T::WeightInfo::cancel_job(cancelled).saturating_add(looks)).into())
 		}
 
 		/// Binds the caller's machine to a result that it reveals later. Free where it makes progress.
@@ -344,9 +454,10 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			task: TaskId,
 			commitment: Hash32,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let hot_key = ensure_signed(origin)?;
-			Self::do_commit_result(hot_key, task, commitment)
+			let closed = Self::do_commit_result(hot_key, task, commitment)?;
+			Ok((!closed).then(T::WeightInfo::commit_result_waiting).into())
 		}
 
 		/// Reveals the result that the caller's machine is bound to. Free where it makes progress.
@@ -374,9 +485,10 @@ pub mod pallet {
 			attestation: Attestation,
 			signature: [u8; 64],
 			salt: Hash32,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let hot_key = ensure_signed(origin)?;
-			Self::do_reveal_result(hot_key, task, attestation, signature, salt)
+			let closed = Self::do_reveal_result(hot_key, task, attestation, signature, salt)?;
+			Ok((!closed).then(T::WeightInfo::reveal_result_waiting).into())
 		}
 
 		/// Delivers the result of a task that has one replica. Free where it makes progress.
@@ -409,6 +521,9 @@ pub mod pallet {
 
 		/// Gives a task back that the caller's machine cannot do. Another machine is drawn while retries are left.
 		///
+		/// With at least half of `execution_blocks` left this costs nothing; later it counts as a missed deadline, though the machine
+		/// stays on line. A submitter whose program or input is not there has only himself to blame.
+		///
 		/// ## Dispatch Origin
 		/// Signed by the hot key of a machine that is a replica and delivered nothing yet.
 		/// ## Errors
@@ -422,17 +537,30 @@ pub mod pallet {
 			origin: OriginFor<T>,
 			task: TaskId,
 			reason: DeclineReason,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let hot_key = ensure_signed(origin)?;
-			Self::do_decline_task(hot_key, task, reason)
+			let closed = Self::do_decline_task(hot_key, task, reason)?;
+			Ok((!closed).then(T::WeightInfo::decline_task_waiting).into())
 		}
 	}
 
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
-		/// A task as the chain keeps it.
+		/// A task as the chain keeps it, apart from what its job says.
 		pub fn task(task: TaskId) -> Option<Task<T::AccountId>> {
 			Tasks::<T>::get(task)
+		}
+
+		/// What the tasks of a job have in common.
+		pub fn job(job: JobId) -> Option<Job<T::AccountId>> {
+			Jobs::<T>::get(job)
+		}
+
+		/// Where each task of a job stands, in order. Tasks that were forgotten are left out.
+		pub fn job_states(job: JobId) -> alloc::vec::Vec<(TaskId, TaskState)> {
+			let tasks = Jobs::<T>::get(job).map_or(0, |job| u64::from(job.tasks));
+			let state = |id: TaskId| Some((id, Tasks::<T>::get(id)?.state));
+			(job..job.saturating_add(tasks)).filter_map(state).collect()
 		}
 
 		/// Why a task ended as it did, in words, or `None` while it is live or after it was forgotten.
@@ -440,9 +568,14 @@ pub mod pallet {
 			Self::explain_end(task)
 		}
 
-		/// What a specification would cost at most, and how many machines fit it now, or why they do not.
-		pub fn quote(spec: TaskSpec) -> Result<SupplyReport, alloc::string::String> {
-			Self::report_supply(&spec)
+		/// What a task would cost, how long it would wait, and how many machines fit it now, or why they do not.
+		pub fn quote(spec: TaskSpec) -> Result<Quote, alloc::string::String> {
+			Self::quote_for(&spec)
+		}
+
+		/// Why a task waits: how many machines pass each of its requirements. `None` where it does not wait.
+		pub fn why_waiting(task: TaskId) -> Option<SupplyReport> {
+			Self::explain_wait(task)
 		}
 	}
 }

@@ -4,20 +4,30 @@ use crate as pallet_task_matching;
 use aidragon_primitives::{
 	attestation::{hot_key_consent, Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
 	interface,
+	job::{After, Job, JobTask, JobTasks},
+	resources::{Free, Resources},
+	state::TaskState,
+	supply::{self, Entry},
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Progress, Requirements, Task, TaskSpec},
 	verification::Slot,
-	worker::{Capability, Capacity, Offer, Proof, Registration, SocketText, TransportAddress},
-	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN, GFUEL,
+	worker::{
+		Capability, Capacity, GpuProof, Offer, Proof, Registration, SocketText, TransportAddress,
+		Worker, MOPS_PER_VCPU,
+	},
+	Balance, BlockNumber, Hash32, JobId, TaskId, WorkerId, DRGN, GFUEL,
 };
 use codec::Encode;
 use frame_support::{
 	assert_ok, derive_impl, parameter_types,
 	traits::{ConstU128, ConstU32, Hooks},
-	weights::Weight,
+	weights::{constants::ParityDbWeight, Weight},
 };
 use sp_core::{crypto::AccountId32, sr25519, Pair};
 use sp_runtime::{traits::IdentityLookup, BuildStorage};
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+	cell::RefCell,
+	collections::{BTreeMap, BTreeSet},
+};
 
 pub(crate) type AccountId = AccountId32;
 
@@ -56,6 +66,7 @@ impl frame_system::Config for Test {
 	type AccountId = AccountId;
 	type Lookup = IdentityLookup<AccountId>;
 	type AccountData = pallet_balances::AccountData<Balance>;
+	type DbWeight = ParityDbWeight;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -75,21 +86,29 @@ parameter_types! {
 	pub const MeterSchedule: Hash32 = SCHEDULE;
 	pub static AgendaWeight: Weight = Weight::from_parts(u64::MAX / 4, u64::MAX / 4);
 	pub static LatestBeacon: Option<(BlockNumber, Hash32)> = None;
+	/// Blocks for which a beacon can be read.
+	pub static BeaconHistory: BlockNumber = 256;
+	/// Another one makes other beacons.
+	pub static BeaconSalt: u32 = 0;
 	pub static UnixMs: u64 = 0;
 }
 
 thread_local! {
 	static CAPABILITIES: RefCell<BTreeMap<WorkerId, Capability>> = const { RefCell::new(BTreeMap::new()) };
 	static ONLINE: RefCell<Vec<WorkerId>> = const { RefCell::new(Vec::new()) };
+	static BEACONS: RefCell<BTreeMap<BlockNumber, Hash32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 pub struct TestBeacon;
 impl interface::Beacon for TestBeacon {
+	fn advance() {}
 	fn latest() -> Option<(BlockNumber, Hash32)> {
 		LatestBeacon::get()
 	}
 	fn at(block: BlockNumber) -> Option<Hash32> {
-		LatestBeacon::get().filter(|(latest, _)| *latest == block).map(|(_, beacon)| beacon)
+		let (latest, _) = LatestBeacon::get()?;
+		let is_kept = latest.saturating_sub(block) < BeaconHistory::get();
+		BEACONS.with(|beacons| beacons.borrow().get(&block).copied()).filter(|_| is_kept)
 	}
 }
 
@@ -161,12 +180,24 @@ impl crate::BenchmarkHelper<AccountId> for Helper {
 		pallet_node_registry::WorkerByHotKey::<Test>::insert(hot_key, index);
 		index
 	}
+	fn enlarge(worker: WorkerId) {
+		let claimed = Capacity::cpu(1_000, 1 << 20);
+		let hot_key = pallet_node_registry::Workers::<Test>::get(worker).unwrap().hot_key;
+		set_capability(worker, proved(1 << 20, 100_000));
+		assert_ok!(NodeRegistry::update_capacity(signed(hot_key), claimed));
+	}
+	fn set_offer(worker: WorkerId, offer: Offer) {
+		set_offer(worker, offer);
+	}
+	fn go_offline(worker: WorkerId) {
+		pallet_node_registry::OnlinePosition::<Test>::remove(worker);
+	}
 	fn endow(who: &AccountId) {
 		use frame_support::traits::fungible::Mutate;
 		Balances::set_balance(who, 100_000 * DRGN);
 	}
 	fn set_beacon(block: BlockNumber) {
-		LatestBeacon::set(Some((block, [9; 32])));
+		set_beacon(block, [9; 32]);
 	}
 }
 
@@ -207,11 +238,12 @@ pub(crate) fn spec(replicas: u8) -> TaskSpec {
 			kind: ProgramKind::WasiCommand,
 			blob: BlobRef { hash: [11; 32], size_bytes: 1_000 },
 		},
-		input: BlobRef { hash: [12; 32], size_bytes: 5 },
 		source: address(),
 		requirements: Requirements {
-			capacity: Capacity { vcpus: 1, memory_mib: 512 },
+			resources: Resources::cpu(1_000, 512),
 			throughput_min_mops: 0,
+			region: None,
+			energy: None,
 		},
 		fuel_limit: 10 * GFUEL,
 		output_limit_bytes: 1_000,
@@ -222,6 +254,10 @@ pub(crate) fn spec(replicas: u8) -> TaskSpec {
 		price_cap_per_gfuel: 10 * DRGN,
 		retries: 1,
 	}
+}
+
+pub(crate) fn input() -> BlobRef {
+	BlobRef { hash: [12; 32], size_bytes: 5 }
 }
 
 pub(crate) fn set_capability(worker: WorkerId, capability: Option<Capability>) {
@@ -237,32 +273,68 @@ pub(crate) fn set_capability(worker: WorkerId, capability: Option<Capability>) {
 /// So much throughput and memory, proved until block `valid_until`.
 pub(crate) fn proved(throughput_mops: u32, valid_until: BlockNumber) -> Option<Capability> {
 	let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until });
-	Some(Capability { processor: proof(throughput_mops), memory: proof(1 << 20) })
+	Some(Capability { processor: proof(throughput_mops), memory: proof(1 << 20), gpus: None })
 }
 
 /// Registers machine number `worker` of a provider of its own: 4 vCPUs proved, live from now on.
 pub(crate) fn add_worker(worker: WorkerId, price_per_gfuel: Balance) {
-	let (owner, key) = (provider(worker), hot_key(worker));
+	assert_ok!(NodeRegistry::register_provider(signed(provider(worker)), BOND));
+	let claimed = Capacity::cpu(4, 4_096);
+	add_machine(worker, provider(worker), Offer::at(price_per_gfuel), claimed);
+	prove(worker, proved(2_000, 100_000));
+}
+
+/// Registers machine number `worker` of a provider of its own that has, and proved, as much as is said.
+pub(crate) fn add_large_worker(worker: WorkerId, price_per_gfuel: Balance, claimed: Capacity) {
+	assert_ok!(NodeRegistry::register_provider(signed(provider(worker)), BOND));
+	add_machine(worker, provider(worker), Offer::at(price_per_gfuel), claimed);
+	let gpus = GpuProof { gpus: claimed.gpus, proved_at: 1, valid_until: 100_000 };
+	let proved = proved(u32::from(claimed.vcpus) * MOPS_PER_VCPU, 100_000);
+	prove(worker, proved.map(|capability| Capability { gpus: Some(gpus), ..capability }));
+}
+
+/// Lets a machine show that it proved something.
+pub(crate) fn prove(worker: WorkerId, capability: Option<Capability>) {
+	set_capability(worker, capability);
+	come_online(worker);
+}
+
+/// The machine shows itself from now on.
+pub(crate) fn come_online(worker: WorkerId) {
+	assert_ok!(NodeRegistry::heartbeat(signed(hot_key(worker))));
+	go_offline(worker);
+	ONLINE.with(|online| online.borrow_mut().push(worker));
+}
+
+/// Registers machine number `worker` of `owner`, which proved nothing and did not show itself.
+pub(crate) fn add_machine(worker: WorkerId, owner: AccountId, offer: Offer, claimed: Capacity) {
+	let key = hot_key(worker);
 	let payload = hot_key_consent(&[69; 32], &owner.encode());
 	let registration = Registration {
-		hot_key: key.clone(),
+		hot_key: key,
 		consent: pair(100 + worker as u8).sign(&payload).0,
 		encryption_key: [1; 32],
 		address: address(),
-		claimed: Capacity { vcpus: 4, memory_mib: 4_096 },
-		offer: Offer::at(price_per_gfuel),
+		claimed,
+		offer,
 		site: Default::default(),
 	};
-	assert_ok!(NodeRegistry::register_provider(signed(owner.clone()), BOND));
 	assert_ok!(NodeRegistry::register_worker(signed(owner), registration));
-	set_capability(worker, proved(2_000, 100_000));
-	assert_ok!(NodeRegistry::heartbeat(signed(key)));
-	ONLINE.with(|online| online.borrow_mut().push(worker));
 }
 
 /// Changes what `worker` asks.
 pub(crate) fn set_offer(worker: WorkerId, offer: Offer) {
 	assert_ok!(NodeRegistry::update_offer(signed(provider(worker)), worker, offer));
+}
+
+/// So many machines of the shape of [`add_worker`]'s that ask too much, of which the supply knows and the registry does not.
+pub(crate) fn crowd(count: u32) {
+	for worker in 0..count {
+		let shown = TaskMatching::supplied(0).unwrap();
+		let dear = Offer::at(1_000 * DRGN);
+		let entry = Entry { worker: 1_000 + worker, offer: dear, provider: [9; 8], ..shown };
+		supply::insert(&mut crate::store::ChainStore::<Test>::new(), entry);
+	}
 }
 
 /// What is at stake of the bond behind `worker`.
@@ -275,18 +347,40 @@ pub(crate) fn go_offline(worker: WorkerId) {
 	ONLINE.with(|online| online.borrow_mut().retain(|other| *other != worker));
 }
 
+/// Makes `beacon` that of `block`, and the newest.
+pub(crate) fn set_beacon(block: BlockNumber, beacon: Hash32) {
+	BEACONS.with(|beacons| beacons.borrow_mut().insert(block, beacon));
+	LatestBeacon::set(Some((block, beacon)));
+}
+
+/// The beacon that [`run_to`] gives to a block.
+pub(crate) fn beacon_of(block: BlockNumber) -> Hash32 {
+	sp_io::hashing::blake2_256(&(block, BeaconSalt::get()).encode())
+}
+
 /// Goes on to block `target`, with a beacon of its own in every block and signs of life of those online.
 pub(crate) fn run_to(target: BlockNumber) {
 	while System::block_number() < u64::from(target) {
 		let parent = System::block_number() as BlockNumber;
 		System::set_block_number(u64::from(parent) + 1);
-		LatestBeacon::set(Some((parent, [parent as u8; 32])));
+		set_beacon(parent, beacon_of(parent));
+		let used = TaskMatching::on_initialize(System::block_number());
+		assert!(used.all_lte(AgendaWeight::get()), "P6: {used:?}");
 		NodeRegistry::on_initialize(System::block_number());
-		TaskMatching::on_initialize(System::block_number());
 		let online = ONLINE.with(|online| online.borrow().clone());
 		for worker in online {
 			assert_ok!(NodeRegistry::heartbeat(signed(hot_key(worker))));
 		}
+	}
+}
+
+/// Goes on for so many blocks that bring no randomness, so that nothing is drawn and nobody is called.
+pub(crate) fn pass_without_randomness(blocks: BlockNumber) {
+	for _ in 0..blocks {
+		let block = System::block_number() + 1;
+		System::set_block_number(block);
+		TaskMatching::on_initialize(block);
+		NodeRegistry::on_initialize(block);
 	}
 }
 
@@ -297,7 +391,26 @@ pub(crate) fn now() -> BlockNumber {
 /// Submits `spec` and returns the task's number.
 pub(crate) fn submit(spec: TaskSpec) -> TaskId {
 	let id = crate::NextTaskId::<Test>::get();
-	assert_ok!(TaskMatching::submit_task(signed(submitter()), spec));
+	assert_ok!(TaskMatching::submit_task(signed(submitter()), spec, input()));
+	id
+}
+
+/// A task of a job at a position, with an input of its own, that takes the results of `count` tasks from `first` on.
+pub(crate) fn job_task(position: u8, (first, count): (u8, u8)) -> JobTask {
+	let input = BlobRef { hash: [position; 32], size_bytes: 5 };
+	JobTask { input, after: After { first, count } }
+}
+
+/// Tasks of a job by what each takes.
+pub(crate) fn job_tasks(after: &[(u8, u8)]) -> JobTasks {
+	let tasks = (0..=u8::MAX).zip(after).map(|(position, after)| job_task(position, *after));
+	tasks.collect::<Vec<_>>().try_into().unwrap()
+}
+
+/// Submits a job of tasks by what each takes, and returns its number.
+pub(crate) fn submit_job(spec: TaskSpec, after: &[(u8, u8)]) -> JobId {
+	let id = crate::NextTaskId::<Test>::get();
+	assert_ok!(TaskMatching::submit_job(signed(submitter()), spec, job_tasks(after)));
 	id
 }
 
@@ -310,6 +423,15 @@ pub(crate) fn submit_and_draw(spec: TaskSpec) -> TaskId {
 
 pub(crate) fn task(id: TaskId) -> Task<AccountId> {
 	crate::Tasks::<Test>::get(id).unwrap()
+}
+
+pub(crate) fn state(id: TaskId) -> TaskState {
+	task(id).state
+}
+
+/// What the tasks of a task's job have in common.
+pub(crate) fn job(id: TaskId) -> Job<AccountId> {
+	crate::Jobs::<Test>::get(task(id).job).unwrap()
 }
 
 pub(crate) fn digest(output: u8, fuel: u64) -> ResultDigest {
@@ -325,9 +447,9 @@ pub(crate) fn attestation(id: TaskId, worker: WorkerId, result: ResultDigest) ->
 		task: id,
 		attempt: task.replica_of(worker).map_or(0, |replica| replica.attempt),
 		worker,
-		program: task.spec.program.blob.hash,
+		program: job(id).spec.program.blob.hash,
 		meter_schedule: SCHEDULE,
-		input_root: task.spec.input.hash,
+		input_root: task.input_root(),
 		result,
 		started_at: 1,
 		finished_at: 2,
@@ -359,6 +481,16 @@ pub(crate) fn attest(id: TaskId, worker: WorkerId, result: ResultDigest) {
 	assert_ok!(TaskMatching::attest_result(signed(hot_key(worker)), id, attestation, signature));
 }
 
+/// The only machine of a task delivers a result that only this task has.
+pub(crate) fn settle(id: TaskId) {
+	attest(id, workers_of(id)[0], result_of(id));
+}
+
+/// What [`settle`] delivers.
+pub(crate) fn result_of(id: TaskId) -> ResultDigest {
+	ResultDigest { output_root: sp_io::hashing::blake2_256(&id.encode()), ..digest(0, GFUEL) }
+}
+
 /// The machines that owe something for the task.
 pub(crate) fn outstanding(id: TaskId) -> Vec<WorkerId> {
 	let task = task(id);
@@ -370,6 +502,33 @@ pub(crate) fn outstanding(id: TaskId) -> Vec<WorkerId> {
 
 pub(crate) fn workers_of(id: TaskId) -> Vec<WorkerId> {
 	task(id).replicas.iter().map(|replica| replica.worker).collect()
+}
+
+/// The record of a machine.
+pub(crate) fn worker(id: WorkerId) -> Worker<AccountId> {
+	pallet_node_registry::Workers::<Test>::get(id).unwrap()
+}
+
+/// Whether the registry counts a machine as being there.
+pub(crate) fn is_online(id: WorkerId) -> bool {
+	worker(id).availability.is_online()
+}
+
+/// What a machine has left, as the supply shows it.
+pub(crate) fn supplied(id: WorkerId) -> Option<Free> {
+	TaskMatching::supplied(id).map(|entry| entry.free)
+}
+
+/// The keys of all maps of the pallet. Its single values are not among them.
+pub(crate) fn map_keys() -> BTreeSet<Vec<u8>> {
+	let prefix = sp_io::hashing::twox_128(b"TaskMatching").to_vec();
+	let mut keys = BTreeSet::new();
+	let mut last = prefix.clone();
+	while let Some(key) = sp_io::storage::next_key(&last).filter(|key| key.starts_with(&prefix)) {
+		last = key.clone();
+		keys.extend(Some(key).filter(|key| key.len() > 32));
+	}
+	keys
 }
 
 pub(crate) fn free(who: &AccountId) -> Balance {
@@ -404,8 +563,9 @@ pub(crate) fn check_invariants() {
 fn check_stakes() {
 	let mut stakes = BTreeMap::<AccountId, Balance>::new();
 	for task in crate::Tasks::<Test>::iter_values().filter(|task| !task.state.is_terminal()) {
+		let spec = crate::Jobs::<Test>::get(task.job).unwrap().spec;
 		for replica in task.replicas {
-			let stake = task.spec.stake(replica.price_per_gfuel);
+			let stake = spec.stake(replica.price_per_gfuel);
 			*stakes.entry(replica.provider).or_default() += stake;
 		}
 	}
@@ -419,7 +579,10 @@ fn check_stakes() {
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	CAPABILITIES.with(|map| map.borrow_mut().clear());
 	ONLINE.with(|online| online.borrow_mut().clear());
+	BEACONS.with(|beacons| beacons.borrow_mut().clear());
 	LatestBeacon::set(None);
+	BeaconHistory::set(256);
+	BeaconSalt::set(0);
 	UnixMs::set(0);
 	AgendaWeight::set(Weight::from_parts(u64::MAX / 4, u64::MAX / 4));
 	let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();

@@ -1,13 +1,14 @@
 //! Closing steps, evaluating results, and putting the money where it belongs.
 
-use crate::{Assignments, Config, Event, Pallet};
+use crate::{Assignments, Config, Event, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
-	interface::{Conduct, Escrow, Reservation, WorkerDirectory},
+	interface::{Conduct, Escrow, Payment, Reservation, SupplyListener, WorkerDirectory},
+	job::Job,
 	payout,
 	state::{transition, FailureReason, TaskEvent},
-	task::{Progress, Replica, Task, REVEAL_BLOCKS},
-	TaskId,
+	task::{Progress, Replica, Task, DRAW_DELAY_BLOCKS, REVEAL_BLOCKS},
+	Balance, TaskId,
 };
 use frame_support::traits::Get;
 
@@ -27,31 +28,47 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn vacate(
 		id: TaskId,
 		task: &mut Task<T::AccountId>,
+		job: &Job<T::AccountId>,
 		conduct: impl Fn(&Replica<T::AccountId>) -> Option<Conduct>,
 	) {
-		let (spec, capacity) = (&task.spec, task.spec.requirements.capacity);
+		let spec = &job.spec;
 		task.replicas.retain(|replica| {
 			let Some(conduct) = conduct(replica) else {
 				return true;
 			};
 			Assignments::<T>::remove(replica.worker, id);
 			let stake = spec.stake(replica.price_per_gfuel);
-			T::Directory::release(replica.worker, &Reservation { capacity, stake }, conduct);
+			let reservation = Reservation { grant: replica.grant(spec), stake };
+			T::Directory::release(replica.worker, &reservation, conduct);
+			if conduct == Conduct::Missed {
+				// It is off line now, and nobody calls it any more.
+				Self::went_silent(replica.worker);
+			}
 			false
 		});
 	}
 
+	/// The job of a task. Every task has one for as long as it is kept.
+	pub(crate) fn job_of(task: &Task<T::AccountId>) -> Option<Job<T::AccountId>> {
+		let job = Jobs::<T>::get(task.job);
+		if job.is_none() {
+			log::error!(target: "runtime::task-matching", "job {} is gone", task.job);
+		}
+		job
+	}
+
 	/// Ends the wait for commitments: reveal where a quorum is bound, otherwise replace who is missing.
 	pub(crate) fn close_commits(id: TaskId, mut task: Task<T::AccountId>) {
-		Self::vacate(id, &mut task, |replica| {
+		let Some(job) = Self::job_of(&task) else { return };
+		Self::vacate(id, &mut task, &job, |replica| {
 			(replica.progress == Progress::Assigned).then_some(Conduct::Missed)
 		});
-		if task.delivered() >= task.spec.quorum() {
+		if task.delivered() >= job.spec.quorum() {
 			Self::advance(&mut task, TaskEvent::QuorumCommitted);
 			Self::schedule(id, task, Self::now().saturating_add(REVEAL_BLOCKS));
 		} else {
 			let reason = Self::missing_reason(task.declined);
-			Self::retry_or_fail(id, task, reason);
+			Self::retry_or_fail(id, task, &job, reason);
 		}
 	}
 
@@ -63,51 +80,55 @@ impl<T: Config> Pallet<T> {
 
 	/// Accepts what a quorum agrees on; without agreement, all machines are replaced by fresh ones.
 	pub(crate) fn evaluate(id: TaskId, mut task: Task<T::AccountId>) {
-		if let Some(digest) = task.agreed_result() {
+		let Some(job) = Self::job_of(&task) else { return };
+		if let Some(digest) = task.agreed_result(job.spec.quorum()) {
 			Self::advance(&mut task, TaskEvent::Agreed);
-			return Self::settle(id, task, digest);
+			return Self::settle(id, task, &job, digest);
 		}
 		let reason = if task.disagrees() {
 			FailureReason::NoAgreement
 		} else {
 			Self::missing_reason(task.declined)
 		};
-		Self::vacate(id, &mut task, |replica| {
+		Self::vacate(id, &mut task, &job, |replica| {
 			Some(match replica.progress {
 				Progress::Revealed(_) => Conduct::Neutral,
 				Progress::Assigned | Progress::Committed(_) => Conduct::Missed,
 			})
 		});
-		Self::retry_or_fail(id, task, reason);
+		Self::retry_or_fail(id, task, &job, reason);
 	}
 
-	fn retry_or_fail(id: TaskId, mut task: Task<T::AccountId>, reason: FailureReason) {
-		let Some(retries_left) = task.retries_left.checked_sub(1) else {
+	fn retry_or_fail(
+		id: TaskId,
+		mut task: Task<T::AccountId>,
+		job: &Job<T::AccountId>,
+		reason: FailureReason,
+	) {
+		// A draw comes two blocks after the freezing; where it would be too late, the wait would be for nothing.
+		let in_time = Self::now().saturating_add(DRAW_DELAY_BLOCKS) <= Self::last_draw(job);
+		let Some(retries_left) = task.retries_left.checked_sub(1).filter(|_| in_time) else {
 			return Self::finish(id, task, TaskEvent::Exhausted(reason));
 		};
 		task.retries_left = retries_left;
 		Self::advance(&mut task, TaskEvent::Vacated);
-		Self::schedule(id, task, Self::draw_block());
+		task.wake_at = 0;
+		Tasks::<T>::insert(id, task);
+		Self::freeze(id, 1);
 		Self::deposit_event(Event::TaskRetried { task: id, retries_left });
 	}
 
 	/// Pays the machines that agree and ends the task.
-	fn settle(id: TaskId, mut task: Task<T::AccountId>, digest: ResultDigest) {
-		for replica in &task.replicas {
-			if replica.progress != Progress::Revealed(digest) {
-				continue;
-			}
-			let gross = payout::price(digest.fuel, replica.price_per_gfuel).unwrap_or_default();
-			match T::Escrow::pay(id, &task.submitter, &replica.provider, gross) {
-				Ok(()) => {
-					task.escrow = task.escrow.saturating_sub(gross);
-					task.paid = task.paid.saturating_add(gross);
-				}
-				// What a provider cannot take returns to the submitter with the rest.
-				Err(error) => log::warn!(
-					target: "runtime::task-matching",
-					"task {id}: machine {} was not paid: {error:?}", replica.worker
-				),
+	fn settle(
+		id: TaskId,
+		mut task: Task<T::AccountId>,
+		job: &Job<T::AccountId>,
+		digest: ResultDigest,
+	) {
+		for replica in task.replicas.clone() {
+			if replica.progress == Progress::Revealed(digest) {
+				let gross = payout::price(digest.fuel, replica.price_per_gfuel).unwrap_or_default();
+				Self::pay(id, &mut task, job, &replica, gross);
 			}
 		}
 		task.result = Some(digest);
@@ -118,13 +139,43 @@ impl<T: Config> Pallet<T> {
 		Self::finish(id, task, event);
 	}
 
+	/// Pays the provider of a replica out of the task's escrow.
+	pub(crate) fn pay(
+		id: TaskId,
+		task: &mut Task<T::AccountId>,
+		job: &Job<T::AccountId>,
+		replica: &Replica<T::AccountId>,
+		gross: Balance,
+	) {
+		let payment = Payment {
+			task: id,
+			from: &job.submitter,
+			provider: &replica.provider,
+			gross,
+			earns_points: !job.spec.is_restricted(),
+		};
+		match T::Escrow::pay(&payment) {
+			Ok(()) => {
+				task.escrow = task.escrow.saturating_sub(gross);
+				task.paid = task.paid.saturating_add(gross);
+			}
+			// What a provider cannot take returns to the submitter with the rest.
+			Err(error) => log::warn!(
+				target: "runtime::task-matching",
+				"task {id}: machine {} was not paid: {error:?}", replica.worker
+			),
+		}
+	}
+
 	/// Ends the task: capacity and the rest of the money return in this block.
 	pub(crate) fn finish(id: TaskId, mut task: Task<T::AccountId>, event: TaskEvent) {
+		let Some(job) = Self::job_of(&task) else { return };
 		Self::advance(&mut task, event);
+		Self::leave_queue(&mut task);
 		// Who delivered what stays readable; only the capacity is let go.
 		let delivered = task.replicas.clone();
 		let result = task.result;
-		Self::vacate(id, &mut task, |replica| {
+		Self::vacate(id, &mut task, &job, |replica| {
 			Some(match (replica.progress, result) {
 				(Progress::Revealed(digest), Some(agreed)) if digest == agreed => Conduct::Accepted,
 				(Progress::Revealed(_), Some(_)) => Conduct::Outvoted,
@@ -134,11 +185,12 @@ impl<T: Config> Pallet<T> {
 		});
 		task.replicas = delivered;
 		let refunded = task.escrow;
-		if let Err(error) = T::Escrow::unlock(&task.submitter, refunded) {
+		if let Err(error) = T::Escrow::unlock(&job.submitter, refunded) {
 			log::error!(target: "runtime::task-matching", "task {id}: escrow not returned: {error:?}");
 		}
 		task.escrow = 0;
 		let (state, paid) = (task.state, task.paid);
+		Self::note_over(id, &task, job);
 		Self::schedule(id, task, Self::now().saturating_add(T::Retention::get()));
 		Self::deposit_event(Event::TaskFinished { task: id, state, paid, refunded });
 	}

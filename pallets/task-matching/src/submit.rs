@@ -1,26 +1,28 @@
-//! Submitting and cancelling.
+//! Submitting tasks and jobs.
 
-use crate::{Config, Error, Event, NextTaskId, Pallet, Tasks};
+use crate::{agenda::Item, Config, Error, Event, Jobs, NextTaskId, Pallet, Tasks};
 use aidragon_primitives::{
 	interface::Escrow,
-	state::{TaskEvent, TaskState},
+	job::{self, Flow, Job, JobError, JobTask},
+	state::TaskState,
 	task::{SpecError, Task, TaskSpec},
-	TaskId,
+	Balance, TaskId,
 };
-use frame_support::ensure;
 use sp_runtime::DispatchResult;
 
 impl<T> From<SpecError> for Error<T> {
 	fn from(error: SpecError) -> Self {
 		match error {
 			SpecError::ProgramSize => Self::ProgramSizeOutOfRange,
-			SpecError::InputSize => Self::InputSizeOutOfRange,
 			SpecError::Source => Self::MalformedSource,
-			SpecError::Vcpus => Self::VcpusOutOfRange,
+			SpecError::Cpu => Self::CpuOutOfRange,
 			SpecError::Memory => Self::MemoryOutOfRange,
+			SpecError::Gpu => Self::GpuOutOfRange,
+			SpecError::Region => Self::MalformedRegion,
 			SpecError::FuelLimit => Self::FuelLimitOutOfRange,
 			SpecError::OutputLimit => Self::OutputLimitOutOfRange,
 			SpecError::ExecutionBlocks => Self::ExecutionBlocksOutOfRange,
+			SpecError::Unreachable => Self::FuelLimitUnreachable,
 			SpecError::DeadlineBlocks => Self::DeadlineOutOfRange,
 			SpecError::Replicas => Self::ReplicasOutOfRange,
 			SpecError::PriceCap => Self::PriceCapOutOfRange,
@@ -29,44 +31,105 @@ impl<T> From<SpecError> for Error<T> {
 	}
 }
 
+impl<T> From<JobError> for Error<T> {
+	fn from(error: JobError) -> Self {
+		match error {
+			JobError::Empty => Self::EmptyJob,
+			JobError::InputSize => Self::InputSizeOutOfRange,
+			JobError::NotBefore => Self::DependencyNotBefore,
+		}
+	}
+}
+
 impl<T: Config> Pallet<T> {
-	pub(crate) fn do_submit_task(submitter: T::AccountId, spec: TaskSpec) -> DispatchResult {
+	/// Submits tasks that share `spec`, with one hold for all of them.
+	pub(crate) fn do_submit(
+		submitter: T::AccountId,
+		spec: TaskSpec,
+		tasks: &[JobTask],
+	) -> DispatchResult {
 		spec.validate().map_err(Error::<T>::from)?;
+		job::validate(tasks).map_err(Error::<T>::from)?;
+		// At most 256, which `JobTasks` bounds.
+		let count = u16::try_from(tasks.len()).map_err(|_| Error::<T>::Overflow)?;
 		let escrow = spec.escrow().ok_or(Error::<T>::PriceCapOutOfRange)?;
-		let id = NextTaskId::<T>::get();
-		let next = id.checked_add(1).ok_or(Error::<T>::Overflow)?;
+		let whole =
+			escrow.checked_mul(Balance::from(count)).ok_or(Error::<T>::PriceCapOutOfRange)?;
+		let first = NextTaskId::<T>::get();
+		let next = first.checked_add(u64::from(count)).ok_or(Error::<T>::Overflow)?;
+		let now = Self::now();
 		let deadline =
-			Self::now().checked_add(spec.deadline_blocks).ok_or(Error::<T>::DeadlineOutOfRange)?;
-		T::Escrow::lock(&submitter, escrow).map_err(|_| Error::<T>::InsufficientFunds)?;
+			now.checked_add(spec.deadline_blocks).ok_or(Error::<T>::DeadlineOutOfRange)?;
+		T::Escrow::lock(&submitter, whole).map_err(|_| Error::<T>::InsufficientFunds)?;
 		NextTaskId::<T>::put(next);
-		let task = Task {
+		let retries = spec.retries;
+		let job = Job {
 			submitter: submitter.clone(),
-			state: TaskState::Queued,
-			escrow,
-			submitted_at: Self::now(),
+			spec,
+			submitted_at: now,
 			deadline,
-			wake_at: Self::now(),
+			tasks: count,
+			kept: count,
+			flow: Flow::new(tasks),
+		};
+		for (id, task) in (first..next).zip(tasks) {
+			Tasks::<T>::insert(id, Self::new_task(first, task, escrow, retries));
+		}
+		Self::freeze_unblocked(first, tasks);
+		let last_draw = Self::last_draw(&job);
+		Self::put_on_agenda(Item::Expire(first, 0), last_draw.saturating_add(1));
+		Jobs::<T>::insert(first, job);
+		Self::deposit_event(Event::JobSubmitted {
+			job: first,
+			tasks: count,
+			submitter,
+			escrow: whole,
+			deadline,
+		});
+		Ok(())
+	}
+
+	fn new_task(
+		job: TaskId,
+		task: &JobTask,
+		escrow: Balance,
+		retries_left: u8,
+	) -> Task<T::AccountId> {
+		Task {
+			job,
+			input: task.input,
+			bundle: None,
+			state: if task.after.count == 0 { TaskState::Queued } else { TaskState::Blocked },
+			escrow,
+			wake_at: 0,
 			attempt: 0,
-			retries_left: spec.retries,
+			looks: 0,
+			ticket: None,
+			retries_left,
 			replicas: Default::default(),
 			excluded: Default::default(),
 			declined: None,
 			result: None,
 			paid: 0,
-			spec,
-		};
-		Self::schedule(id, task, Self::draw_block());
-		Self::deposit_event(Event::TaskSubmitted { task: id, submitter, escrow, deadline });
-		Ok(())
+		}
 	}
 
-	pub(crate) fn do_cancel_task(submitter: T::AccountId, id: TaskId) -> DispatchResult {
-		let task = Tasks::<T>::get(id).ok_or(Error::<T>::NoSuchTask)?;
-		ensure!(task.submitter == submitter, Error::<T>::NotYourTask);
-		// A retry goes back to the queue, but machines have worked for it already.
-		let untouched = task.state == TaskState::Queued && task.attempt == 0;
-		ensure!(untouched, Error::<T>::TooLateToCancel);
-		Self::finish(id, task, TaskEvent::Withdrawn);
-		Ok(())
+	/// Freezes the tasks that wait for no other, in as few batches as their numbers allow.
+	fn freeze_unblocked(first: TaskId, tasks: &[JobTask]) {
+		let mut run: Option<(TaskId, u16)> = None;
+		for (id, task) in (first..).zip(tasks) {
+			run = match (task.after.count, run) {
+				(0, Some((begin, count))) => Some((begin, count.saturating_add(1))),
+				(0, None) => Some((id, 1)),
+				(_, Some((begin, count))) => {
+					Self::freeze(begin, count);
+					None
+				}
+				(_, None) => None,
+			};
+		}
+		if let Some((begin, count)) = run {
+			Self::freeze(begin, count);
+		}
 	}
 }

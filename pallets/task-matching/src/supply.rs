@@ -1,60 +1,84 @@
-//! The supply index: which machines may be given work, by free capacity.
-//!
-//! Each bucket is a dense vector over storage: a machine is inserted at the end and removed by moving the last
-//! one into its place, so every change costs the same whatever the number of machines.
+//! What the registry tells of its machines: kept in the supply, and heard by the tasks that wait.
 
-use crate::{Config, Pallet, SupplyBitmap, SupplyLength, SupplyPosition, SupplySlots};
+use crate::{
+	agenda::Item, store::ChainStore, Assignments, Config, Pallet, SupplyPlaces, WaitingIndex,
+	Waking,
+};
 use aidragon_primitives::{
 	interface::{SupplyListener, WorkerDirectory},
-	matching::{bucket_of, Bucket},
-	WorkerId,
+	resources::Free,
+	supply::{self, Bucket, Entry, Shape, SupplyStore},
+	waiting::{may_serve, Wake},
+	BlockNumber, WorkerId,
 };
 
+/// Blocks after which a machine that went off line loses what it has not delivered: time for a restart.
+const SILENCE_BLOCKS: BlockNumber = 10;
+
 impl<T: Config> Pallet<T> {
-	fn insert_supply(worker: WorkerId, bucket: Bucket) {
-		let position = SupplyLength::<T>::get(bucket);
-		SupplySlots::<T>::insert((bucket, position), worker);
-		SupplyPosition::<T>::insert(worker, (bucket, position));
-		SupplyLength::<T>::insert(bucket, position.saturating_add(1));
-		if position == 0 {
-			SupplyBitmap::<T>::mutate(|bitmap| *bitmap |= 1u64 << bucket);
-		}
+	/// What the supply shows of a machine.
+	pub(crate) fn supplied(worker: WorkerId) -> Option<Entry> {
+		let store = ChainStore::<T>::new();
+		let place = store.place(worker)?;
+		store.page(place.bucket, place.page()).get(place.slot()).cloned()
 	}
 
-	pub(crate) fn remove_supply(worker: WorkerId) {
-		let Some((bucket, position)) = SupplyPosition::<T>::take(worker) else {
-			return;
-		};
-		let last = SupplyLength::<T>::get(bucket).saturating_sub(1);
-		let moved = SupplySlots::<T>::take((bucket, last));
-		if let Some(moved) = moved.filter(|_| position != last) {
-			SupplySlots::<T>::insert((bucket, position), moved);
-			SupplyPosition::<T>::insert(moved, (bucket, position));
-		}
-		if last == 0 {
-			SupplyLength::<T>::remove(bucket);
-			SupplyBitmap::<T>::mutate(|bitmap| *bitmap &= !(1u64 << bucket));
-		} else {
-			SupplyLength::<T>::insert(bucket, last);
+	/// Wakes the tasks that wait for a machine such as this, if there are any. `bucket` is the machine's own: it may stand in a
+	/// coarser one.
+	fn wake_for(worker: WorkerId, bucket: Bucket) {
+		let waiting = WaitingIndex::<T>::get();
+		if waiting.cells().iter().any(|(cell, _)| may_serve(bucket, *cell)) {
+			let wake = Wake { worker, bucket, block: Self::now() };
+			Waking::<T>::mutate(|wakes| wakes.note(wake));
 		}
 	}
 }
 
+/// Whether a machine has nothing to offer now that it did not offer before.
+fn is_less(before: &Entry, now: &Entry) -> bool {
+	let without_free = |entry: &Entry| Entry { free: Default::default(), ..entry.clone() };
+	let (old, new) = (&before.free, &now.free);
+	without_free(before) == without_free(now)
+		&& new.cpu_milli <= old.cpu_milli
+		&& new.memory_mib <= old.memory_mib
+		&& has_less_gpus(old, new)
+}
+
+fn has_less_gpus(old: &Free, new: &Free) -> bool {
+	let same_kind = new.gpu_class == old.gpu_class && new.gpu_memory_mib <= old.gpu_memory_mib;
+	new.gpu_milli.is_empty()
+		|| same_kind
+			&& new.gpu_milli.len() <= old.gpu_milli.len()
+			&& new.gpu_milli.iter().zip(&old.gpu_milli).all(|(new, old)| new <= old)
+}
+
 impl<T: Config> SupplyListener for Pallet<T> {
 	fn is_supplied(worker: WorkerId) -> bool {
-		SupplyPosition::<T>::contains_key(worker)
+		SupplyPlaces::<T>::contains_key(worker)
+	}
+
+	fn went_silent(worker: WorkerId) {
+		if Assignments::<T>::iter_key_prefix(worker).next().is_some() {
+			let at = Self::now().saturating_add(SILENCE_BLOCKS);
+			Self::put_once_on_agenda(Item::Silent(worker), at);
+		}
 	}
 
 	fn supply_changed(worker: WorkerId) {
-		let candidate = T::Directory::candidate(worker, Self::now());
-		let belongs = candidate.and_then(|candidate| bucket_of(&candidate.free));
-		let stands = SupplyPosition::<T>::get(worker).map(|(bucket, _)| bucket);
-		if stands == belongs {
+		let mut store = ChainStore::<T>::new();
+		let Some(candidate) = T::Directory::candidate(worker, Self::now()) else {
+			supply::remove(&mut store, worker);
 			return;
-		}
-		Self::remove_supply(worker);
-		if let Some(bucket) = belongs {
-			Self::insert_supply(worker, bucket);
+		};
+		let entry = candidate.entry;
+		// What was offered before matters only where somebody waits to hear of it.
+		let is_heard = !WaitingIndex::<T>::get().cells().is_empty();
+		let before = if is_heard { Self::supplied(worker) } else { None };
+		let is_news = is_heard && before.as_ref().is_none_or(|before| !is_less(before, &entry));
+		let bucket = Shape::of(&entry.free).bucket();
+		supply::update(&mut store, entry);
+		if is_news {
+			Self::wake_for(worker, bucket);
 		}
 	}
 }

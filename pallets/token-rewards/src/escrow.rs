@@ -2,8 +2,8 @@
 
 use crate::{Config, Escrowed, Event, HoldReason, Pallet};
 use aidragon_primitives::{
-	interface::{Escrow, EscrowError},
-	payout, Balance, TaskId,
+	interface::{Escrow, EscrowError, Payment},
+	payout, Balance,
 };
 use frame_support::{
 	storage::{with_transaction, TransactionOutcome},
@@ -96,12 +96,8 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 		Self::atomically(change, EscrowError::InsufficientEscrow)
 	}
 
-	fn pay(
-		task: TaskId,
-		from: &T::AccountId,
-		provider: &T::AccountId,
-		gross: Balance,
-	) -> Result<(), EscrowError> {
+	fn pay(payment: &Payment<'_, T::AccountId>) -> Result<(), EscrowError> {
+		let Payment { task, from, provider, gross, earns_points } = *payment;
 		let split = payout::split(gross, T::ProtocolShareParts::get());
 		let change = || {
 			Self::reduce_escrowed(from, gross)?;
@@ -110,7 +106,9 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 				.map_err(|_| EscrowError::CannotReceive)
 		};
 		Self::atomically(change, EscrowError::CannotReceive)?;
-		Self::add_points(provider, split.protocol);
+		if earns_points {
+			Self::add_points(provider, split.protocol);
+		}
 		Self::deposit_event(Event::Paid {
 			task,
 			provider: provider.clone(),

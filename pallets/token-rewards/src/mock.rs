@@ -1,7 +1,10 @@
 //! A chain of this pallet and balances.
 
 use crate as pallet_token_rewards;
-use aidragon_primitives::{Balance, BlockNumber, EraIndex};
+use aidragon_primitives::{
+	interface::{Escrow, EscrowError, Payment},
+	Balance, BlockNumber, EraIndex, TaskId,
+};
 use frame_support::{
 	assert_ok, derive_impl,
 	traits::{ConstU128, ConstU32, ConstU64},
@@ -108,12 +111,31 @@ pub(crate) fn go_to_era(era: EraIndex) {
 	System::set_block_number(era * ERA);
 }
 
+/// Pays for a task that earns points.
+pub(crate) fn pay(
+	task: TaskId,
+	from: &u64,
+	provider: &u64,
+	gross: Balance,
+) -> Result<(), EscrowError> {
+	TokenRewards::pay(&Payment { task, from, provider, gross, earns_points: true })
+}
+
+/// Pays for a task whose submitter and provider chose each other.
+pub(crate) fn pay_without_points(
+	task: TaskId,
+	from: &u64,
+	provider: &u64,
+	gross: Balance,
+) -> Result<(), EscrowError> {
+	TokenRewards::pay(&Payment { task, from, provider, gross, earns_points: false })
+}
+
 /// Lets `provider` earn a protocol share of `points` in the running era.
 pub(crate) fn earn(provider: u64, points: Balance) {
-	use aidragon_primitives::interface::Escrow;
 	let gross = points * 20;
 	assert_ok!(TokenRewards::lock(&SUBMITTER, gross));
-	assert_ok!(TokenRewards::pay(0, &SUBMITTER, &provider, gross));
+	assert_ok!(pay(0, &SUBMITTER, &provider, gross));
 }
 
 /// Claims `provider`'s reward of `era` as a transaction would.

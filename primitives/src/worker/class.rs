@@ -312,7 +312,7 @@ mod tests {
 
 	fn capability(mops: u32, mib: u32) -> Capability {
 		let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until: u32::MAX });
-		Capability { processor: proof(mops), memory: proof(mib) }
+		Capability { processor: proof(mops), memory: proof(mib), gpus: None }
 	}
 
 	const FREE: Prospects = Prospects { is_covered: true, is_undoubted: true };

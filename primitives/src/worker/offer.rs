@@ -7,6 +7,43 @@ use scale_info::TypeInfo;
 /// Minutes of a day.
 pub const DAY_MINUTES: u16 = 1_440;
 
+/// Kinds of tasks, as a set.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct TaskKinds(pub u8);
+
+impl TaskKinds {
+	/// Tasks that only one machine runs.
+	pub const SINGLE: Self = Self(1);
+	/// Tasks that name a region. They earn no points.
+	pub const RESTRICTED: Self = Self(2);
+	/// Tasks that take the results of other tasks as input, which other machines have to serve.
+	pub const DEPENDENT: Self = Self(4);
+	/// Every kind.
+	pub const ALL: Self = Self(7);
+
+	/// Both sets together.
+	pub const fn with(self, other: Self) -> Self {
+		Self(self.0 | other.0)
+	}
+
+	/// Whether the sets have a kind in common.
+	pub fn intersects(self, other: Self) -> bool {
+		self.0 & other.0 != 0
+	}
+}
+
 /// What a machine asks. One price, as only one class of work runs: deterministic WebAssembly.
 #[derive(
 	Clone,
@@ -25,6 +62,10 @@ pub struct Offer {
 	pub price_per_gfuel: Balance,
 	/// Least fuel limit of a task that the machine takes; 0 for any.
 	pub task_min_fuel: u64,
+	/// Most `execution_blocks` of a task that the machine takes; 0 for any.
+	pub task_max_blocks: u32,
+	/// Kinds of tasks that it does not take.
+	pub refuses: TaskKinds,
 	/// When it takes tasks; `None` for always.
 	pub hours: Option<Hours>,
 }
@@ -32,13 +73,23 @@ pub struct Offer {
 impl Offer {
 	/// An offer of any task at any time.
 	pub fn at(price_per_gfuel: Balance) -> Self {
-		Self { price_per_gfuel, task_min_fuel: 0, hours: None }
+		Self {
+			price_per_gfuel,
+			task_min_fuel: 0,
+			task_max_blocks: 0,
+			refuses: TaskKinds::default(),
+			hours: None,
+		}
 	}
 
 	/// The first field that is out of range, if any.
 	pub fn malformed_field(&self) -> Option<&'static str> {
 		if self.price_per_gfuel == 0 {
 			return Some("price_per_gfuel");
+		}
+		// A machine that refuses every kind should pause instead; a kind that is not known is a mistake.
+		if self.refuses.0 >= TaskKinds::ALL.0 {
+			return Some("refuses");
 		}
 		self.hours.is_some_and(|hours| !hours.is_valid()).then_some("hours")
 	}
@@ -198,6 +249,10 @@ mod tests {
 		for (from_minute, until_minute) in [(5, 5), (1_440, 5), (5, 1_440)] {
 			let hours = Some(Hours { from_minute, until_minute });
 			assert_eq!(Offer { hours, ..Offer::at(1) }.malformed_field(), Some("hours"));
+		}
+		for kinds in [TaskKinds::ALL, TaskKinds(8)] {
+			let refusing = Offer { refuses: kinds, ..Offer::at(1) };
+			assert_eq!(refusing.malformed_field(), Some("refuses"));
 		}
 		let region = |letters: &[u8; 2]| Site { region: Some(Region(*letters)), ..Site::default() };
 		assert_eq!(region(b"DE").malformed_field(), None);

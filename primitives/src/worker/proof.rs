@@ -1,7 +1,7 @@
 //! What a machine proved.
 
 use super::Capacity;
-use crate::{verification::Slot, BlockNumber};
+use crate::{resources::Gpus, verification::Slot, BlockNumber};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -37,6 +37,28 @@ impl Proof {
 	}
 }
 
+/// Graphics processors that a machine proved.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct GpuProof {
+	/// Class, number and memory.
+	pub gpus: Gpus,
+	/// The block in which the proof was complete.
+	pub proved_at: BlockNumber,
+	/// The last block at which the proof still counts.
+	pub valid_until: BlockNumber,
+}
+
 /// What a machine proved last, valid or not.
 #[derive(
 	Clone,
@@ -56,6 +78,8 @@ pub struct Capability {
 	pub processor: Option<Proof>,
 	/// Memory, in MiB.
 	pub memory: Option<Proof>,
+	/// Graphics processors. There is no challenge for them yet, so that no machine sells any.
+	pub gpus: Option<GpuProof>,
 }
 
 impl Capability {
@@ -93,7 +117,12 @@ impl Capability {
 	/// The part of `claimed` that the proofs cover at block `now`. A claim beyond it counts as nothing.
 	pub fn proved_part(&self, claimed: &Capacity, now: BlockNumber) -> Capacity {
 		let vcpus = u16::try_from(self.throughput_mops(now) / MOPS_PER_VCPU).unwrap_or(u16::MAX);
-		claimed.min(&Capacity { vcpus, memory_mib: self.memory_mib(now) })
+		let gpus = self.gpus.filter(|proof| now <= proof.valid_until).map(|proof| proof.gpus);
+		claimed.min(&Capacity {
+			vcpus,
+			memory_mib: self.memory_mib(now),
+			gpus: gpus.unwrap_or_default(),
+		})
 	}
 }
 
@@ -111,28 +140,41 @@ mod tests {
 
 	#[test]
 	fn p4_only_the_proved_part_of_a_claim_counts() {
-		let capability = Capability { processor: proof(500, 9), memory: proof(4_096, 20) };
-		let claimed = Capacity { vcpus: 64, memory_mib: 1 << 20 };
+		let capability =
+			Capability { processor: proof(500, 9), memory: proof(4_096, 20), gpus: None };
+		let claimed = Capacity::cpu(64, 1 << 20);
 		let proved = capability.proved_part(&claimed, 9);
-		assert_eq!(proved, Capacity { vcpus: 2, memory_mib: 4_096 });
-		let modest = Capacity { vcpus: 1, memory_mib: 512 };
+		assert_eq!(proved, Capacity::cpu(2, 4_096));
+		let modest = Capacity::cpu(1, 512);
 		assert_eq!(capability.proved_part(&modest, 9), modest);
 		assert!(capability.is_valid_at(9) && !capability.is_valid_at(10));
-		assert_eq!(capability.proved_part(&modest, 10), Capacity { vcpus: 0, memory_mib: 512 });
+		assert_eq!(capability.proved_part(&modest, 10), Capacity::cpu(0, 512));
 	}
 
 	#[test]
 	fn p4_memory_that_was_not_proved_counts_as_nothing() {
-		let capability = Capability { processor: proof(500, 9), memory: None };
-		let claimed = Capacity { vcpus: 2, memory_mib: 1_024 };
-		assert_eq!(capability.proved_part(&claimed, 1), Capacity { vcpus: 2, memory_mib: 0 });
+		let capability = Capability { processor: proof(500, 9), ..Default::default() };
+		let claimed = Capacity::cpu(2, 1_024);
+		assert_eq!(capability.proved_part(&claimed, 1), Capacity::cpu(2, 0));
 		assert!(!capability.is_valid_at(1));
 	}
 
 	#[test]
+	fn p4_graphics_processors_count_as_far_as_they_are_proved() {
+		let gpus = |count, class| Gpus { class, count, memory_mib: 8_000 };
+		let proof = GpuProof { gpus: gpus(2, 1), proved_at: 1, valid_until: 9 };
+		let capability = Capability { gpus: Some(proof), ..Default::default() };
+		let claiming = |gpus| Capacity { gpus, ..Capacity::cpu(1, 1) };
+		assert_eq!(capability.proved_part(&claiming(gpus(4, 1)), 9).gpus, gpus(2, 1));
+		assert_eq!(capability.proved_part(&claiming(gpus(4, 2)), 9).gpus, Gpus::default());
+		assert_eq!(capability.proved_part(&claiming(gpus(4, 1)), 10).gpus.count, 0);
+	}
+
+	#[test]
 	fn a_throughput_too_small_for_one_vcpu_proves_none() {
-		let capability = Capability { processor: proof(MOPS_PER_VCPU - 1, 9), memory: proof(1, 9) };
-		let claimed = Capacity { vcpus: 1, memory_mib: 1 };
-		assert_eq!(capability.proved_part(&claimed, 1), Capacity { vcpus: 0, memory_mib: 1 });
+		let capability =
+			Capability { processor: proof(MOPS_PER_VCPU - 1, 9), memory: proof(1, 9), gpus: None };
+		let claimed = Capacity::cpu(1, 1);
+		assert_eq!(capability.proved_part(&claimed, 1), Capacity::cpu(0, 1));
 	}
 }

@@ -47,7 +47,7 @@ fn register(index: u32, hot_key: AccountId) -> WorkerId {
 			sockets: Default::default(),
 			http: Some(socket),
 		},
-		ledger: Ledger::new(Capacity { vcpus: 8, memory_mib: 16_384 }),
+		ledger: Ledger::new(Capacity::cpu(8, 16_384)),
 		offer: Offer::at(DRGN),
 		site: Site::default(),
 		energy_attestor: None,
@@ -74,7 +74,7 @@ fn prove(worker: WorkerId, amount: u32) {
 		let passed = Challenge { slot, requested_at: 0, is_called: false, proof_until: 0, stage };
 		pallet_resource_verification::Challenges::<Runtime>::insert((worker, slot), passed);
 	}
-	let capability = Capability { processor: Some(proof), memory: Some(proof) };
+	let capability = Capability { processor: Some(proof), memory: Some(proof), gpus: None };
 	pallet_resource_verification::Capabilities::<Runtime>::insert(worker, capability);
 	for slot in Slot::ALL {
 		<NodeRegistry as Standings>::proved(worker, slot, true);
@@ -88,8 +88,27 @@ impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {
 		id
 	}
 
+	fn enlarge(worker: WorkerId) {
+		let hot_key =
+			pallet_node_registry::Workers::<Runtime>::get(worker).map(|worker| worker.hot_key);
+		let claimed = Capacity::cpu(1_000, 1 << 20);
+		let _ =
+			hot_key.map(|who| NodeRegistry::update_capacity(RuntimeOrigin::signed(who), claimed));
+	}
+
+	fn set_offer(worker: WorkerId, offer: Offer) {
+		let provider =
+			pallet_node_registry::Workers::<Runtime>::get(worker).map(|worker| worker.provider);
+		let _ = provider
+			.map(|who| NodeRegistry::update_offer(RuntimeOrigin::signed(who), worker, offer));
+	}
+
+	fn go_offline(worker: WorkerId) {
+		pallet_node_registry::OnlinePosition::<Runtime>::remove(worker);
+	}
+
 	fn endow(who: &AccountId) {
-		Balances::set_balance(who, 100_000 * DRGN);
+		Balances::set_balance(who, 1_000_000 * DRGN);
 		// Settlement pays the treasury, which every genesis endows.
 		Balances::set_balance(&super::TreasuryAccount::get(), DRGN);
 	}
@@ -104,6 +123,10 @@ impl pallet_task_matching::BenchmarkHelper<AccountId> for MarketBenchmarks {
 impl pallet_node_registry::BenchmarkHelper for MarketBenchmarks {
 	fn prove(worker: WorkerId) {
 		prove(worker, u32::MAX);
+	}
+
+	fn give_task(worker: WorkerId) {
+		pallet_task_matching::Assignments::<Runtime>::insert(worker, 0, ());
 	}
 
 	fn set_beacon(block: BlockNumber) {

@@ -30,6 +30,18 @@ impl Daemon {
 	/// Starts a daemon that registers itself with the development account `//<provider>`, asking `price` DRGN per
 	/// 10⁹ fuel and selling all vCPUs and 1 GiB.
 	pub fn start(scene: &Scene, provider: &str, price: &str, url: &str) -> Result<Self> {
+		Self::start_with(scene, provider, price, url, &[("--memory-mib", "1024")])
+	}
+
+	/// Starts a daemon that registers itself with the development account `//<provider>`, asking `price` DRGN per
+	/// 10⁹ fuel, with further flags.
+	pub fn start_with(
+		scene: &Scene,
+		provider: &str,
+		price: &str,
+		url: &str,
+		flags: &[(&str, &str)],
+	) -> Result<Self> {
 		let name = format!("worker-{}", provider.to_lowercase());
 		let data_dir = scene.data(&name);
 		let mut arguments = vec!["run".to_owned()];
@@ -38,11 +50,13 @@ impl Daemon {
 			("--data-dir", data_dir.display().to_string()),
 			("--url", url.to_owned()),
 			("--price-per-gfuel", price.to_owned()),
-			("--memory-mib", "1024".to_owned()),
 			("--quic-port", "0".to_owned()),
 			("--http-port", "0".to_owned()),
 		] {
 			arguments.extend([flag.to_owned(), value]);
+		}
+		for (flag, value) in flags {
+			arguments.extend([(*flag).to_owned(), (*value).to_owned()]);
 		}
 		let process = spawn(scene, &name, &arguments)?;
 		Ok(Self { name, arguments, data_dir, process })

@@ -49,10 +49,15 @@ impl Dragon {
 
 	/// Runs a command to its end, whatever that is.
 	pub async fn run(&self, arguments: &[&str]) -> Result<Answer> {
+		self.run_within(LIMIT, arguments).await
+	}
+
+	/// Runs a command to its end, which may take longer than others.
+	pub async fn run_within(&self, limit: Duration, arguments: &[&str]) -> Result<Answer> {
 		let mut command = Command::new(&self.program);
 		command.args(["--url", &self.url, "--key", &self.key, "--output", "json", "--data-dir"]);
 		command.arg(&self.data_dir).args(arguments);
-		let answer = finish(command, "dragon").await?;
+		let answer = finish_within(limit, command, "dragon").await?;
 		let mut log = OpenOptions::new().create(true).append(true).open(&self.log)?;
 		writeln!(log, "$ dragon {}\n{}{}", arguments.join(" "), answer.stderr, answer.stdout)?;
 		Ok(answer)
@@ -60,7 +65,12 @@ impl Dragon {
 
 	/// Runs a command that must succeed, and gives its result.
 	pub async fn ask(&self, arguments: &[&str]) -> Result<Value> {
-		let answer = self.run(arguments).await?;
+		self.ask_within(LIMIT, arguments).await
+	}
+
+	/// Runs a command that must succeed and may take longer than others, and gives its result.
+	pub async fn ask_within(&self, limit: Duration, arguments: &[&str]) -> Result<Value> {
+		let answer = self.run_within(limit, arguments).await?;
 		let line = arguments.join(" ");
 		ensure!(
 			answer.status.success(),
@@ -74,10 +84,14 @@ impl Dragon {
 }
 
 /// Runs a command to its end within [`LIMIT`]; it ends with the test at the latest.
-pub async fn finish(mut command: Command, name: &str) -> Result<Answer> {
+pub async fn finish(command: Command, name: &str) -> Result<Answer> {
+	finish_within(LIMIT, command, name).await
+}
+
+async fn finish_within(limit: Duration, mut command: Command, name: &str) -> Result<Answer> {
 	command.stdin(Stdio::null()).kill_on_drop(true);
-	let output = timeout(LIMIT, command.output()).await;
-	let limit = LIMIT.as_secs();
+	let output = timeout(limit, command.output()).await;
+	let limit = limit.as_secs();
 	let output = output.with_context(|| format!("{name} is not done after {limit} s"))?;
 	let Output { status, stdout, stderr } = output.with_context(|| format!("cannot run {name}"))?;
 	let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

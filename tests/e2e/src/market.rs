@@ -13,8 +13,9 @@ use aidragon_client::{
 	Task,
 };
 use aidragon_primitives::{
+	resources::Resources,
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Requirements, TaskSpec},
-	worker::{Capacity, TransportAddress},
+	worker::TransportAddress,
 	Balance, TaskId, WorkerId, DRGN, GFUEL,
 };
 use anyhow::{Context, Result};
@@ -61,14 +62,18 @@ impl Source {
 		Ok(self.store.add_bytes(bytes)?)
 	}
 
-	/// A task for one machine: one vCPU, 64 MiB, 10⁹ fuel, a minute to run, no retry. Change what should differ.
-	pub fn task(&self, program: BlobRef, input: BlobRef) -> TaskSpec {
-		let capacity = Capacity { vcpus: 1, memory_mib: 64 };
+	/// What a task asks for that runs on one machine: one vCPU, 64 MiB, 10⁹ fuel, a minute to run, no retry. Change what
+	/// should differ.
+	pub fn spec(&self, program: BlobRef) -> TaskSpec {
 		TaskSpec {
 			program: Program { kind: ProgramKind::WasiCommand, blob: program },
-			input,
 			source: self.server.address(),
-			requirements: Requirements { capacity, throughput_min_mops: 0 },
+			requirements: Requirements {
+				resources: Resources::cpu(1_000, 64),
+				throughput_min_mops: 0,
+				region: None,
+				energy: None,
+			},
 			fuel_limit: GFUEL,
 			output_limit_bytes: 1 << 20,
 			execution_blocks: 20,
@@ -131,9 +136,14 @@ async fn answer(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Submits a task and gives its number.
-pub async fn submit(chain: &Chain, account: &Account, spec: &TaskSpec) -> Result<TaskId> {
-	let included = chain.submit(&calls::submit_task(spec), account, View::Best).await?;
-	Ok(included.task_submitted()?.task)
+pub async fn submit(
+	chain: &Chain,
+	account: &Account,
+	spec: &TaskSpec,
+	input: &BlobRef,
+) -> Result<TaskId> {
+	let included = chain.submit(&calls::submit_task(spec, input), account, View::Best).await?;
+	Ok(included.job_submitted()?.job)
 }
 
 /// A task as the best block has it.
@@ -188,7 +198,7 @@ mod tests {
 		let blob = source.bytes(b"what was asked").unwrap();
 		let lie = fetcher.fetch(&liar.address(), &blob, 1_000).await.unwrap_err();
 		assert!(matches!(lie, FetchError::Mismatch { .. }), "{lie}");
-		let address = source.task(blob, blob).source;
+		let address = source.address();
 		let path = fetcher.fetch(&address, &blob, 1_000).await.unwrap();
 		assert_eq!(std::fs::read(path).unwrap(), b"what was asked");
 	}
@@ -198,6 +208,6 @@ mod tests {
 		let scene = Scene::create("harness-spec").unwrap();
 		let source = Source::start(&scene).await.unwrap();
 		let blob = source.bytes(b"some").unwrap();
-		assert_eq!(source.task(blob, blob).validate(), Ok(()));
+		assert_eq!(source.spec(blob).validate(), Ok(()));
 	}
 }

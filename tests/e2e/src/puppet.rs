@@ -82,7 +82,7 @@ impl Puppet {
 			consent: keys.consent(&chain.genesis(), &provider.account_id())?,
 			encryption_key: keys.encryption_key(0),
 			address,
-			claimed: Capacity { vcpus: 2, memory_mib: MEMORY_MIB },
+			claimed: Capacity::cpu(2, MEMORY_MIB),
 			offer: Offer::at(price_per_gfuel),
 			site: Default::default(),
 		};
@@ -220,7 +220,7 @@ impl Puppet {
 			worker: self.id,
 			program: task.spec.program.blob.hash,
 			meter_schedule: METER_SCHEDULE,
-			input_root: task.spec.input.hash,
+			input_root: task.input_root(),
 			result,
 			started_at: task.submitted_at,
 			finished_at: task.submitted_at,

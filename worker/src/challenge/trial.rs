@@ -76,8 +76,8 @@ pub fn try_out(threads: u16, memory_mib: u32, size: Option<MatrixSize>, time: Du
 
 fn vcpus(throughput_mops: f64) -> u16 {
 	let processor = Proof { amount: throughput_mops as u32, proved_at: 0, valid_until: 0 };
-	let capability = Capability { processor: Some(processor), memory: None };
-	capability.proved_part(&Capacity { vcpus: u16::MAX, memory_mib: u32::MAX }, 0).vcpus
+	let capability = Capability { processor: Some(processor), ..Default::default() };
+	capability.proved_part(&Capacity::cpu(u16::MAX, u32::MAX), 0).vcpus
 }
 
 /// Hashes a state by itself, and compares that with a whole round.

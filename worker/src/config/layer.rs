@@ -38,6 +38,12 @@ pub struct Layer {
 	/// Least fuel limit of a task that the machine takes, in 10⁹ fuel; 0 for any.
 	#[arg(long, global = true, value_name = "GFUEL")]
 	pub task_min_gfuel: Option<u64>,
+	/// Most execution_blocks of a task that the machine takes, in blocks of 3 seconds; 0 for any.
+	#[arg(long, global = true, value_name = "BLOCKS")]
+	pub task_max_blocks: Option<u32>,
+	/// Kinds of tasks that the machine does not take: single, restricted, dependent; or none.
+	#[arg(long, global = true, value_name = "KIND,...", value_delimiter = ',')]
+	pub refuses: Option<Vec<String>>,
 	/// Part of the day in which tasks are taken, in UTC, such as 22:00-06:00; always if not given.
 	#[arg(long, global = true, value_name = "HH:MM-HH:MM")]
 	pub hours: Option<String>,
@@ -81,6 +87,8 @@ impl Layer {
 			http_port: variable(&lookup, "HTTP_PORT")?,
 			price_per_gfuel: variable(&lookup, "PRICE_PER_GFUEL")?,
 			task_min_gfuel: variable(&lookup, "TASK_MIN_GFUEL")?,
+			task_max_blocks: variable(&lookup, "TASK_MAX_BLOCKS")?,
+			refuses: variable::<String>(&lookup, "REFUSES")?.map(|words| list(&words)),
 			hours: variable(&lookup, "HOURS")?,
 			region: variable(&lookup, "REGION")?,
 			energy: variable(&lookup, "ENERGY")?,
@@ -103,6 +111,8 @@ impl Layer {
 			http_port: upper.http_port.or(self.http_port),
 			price_per_gfuel: upper.price_per_gfuel.or(self.price_per_gfuel),
 			task_min_gfuel: upper.task_min_gfuel.or(self.task_min_gfuel),
+			task_max_blocks: upper.task_max_blocks.or(self.task_max_blocks),
+			refuses: upper.refuses.or(self.refuses),
 			hours: upper.hours.or(self.hours),
 			region: upper.region.or(self.region),
 			energy: upper.energy.or(self.energy),
@@ -130,6 +140,11 @@ fn variable<T: FromStr<Err: Display>>(
 	})
 }
 
+/// Words that are separated by commas.
+fn list(words: &str) -> Vec<String> {
+	words.split(',').map(|word| word.trim().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -139,12 +154,14 @@ mod tests {
 		let lookup = |name: &str| match name {
 			"AIDRAGON_WORKER_URL" => Some("ws://node:9944".to_owned()),
 			"AIDRAGON_WORKER_VCPUS" => Some("4".to_owned()),
+			"AIDRAGON_WORKER_REFUSES" => Some("single, dependent".to_owned()),
 			"AIDRAGON_WORKER_LOG" => Some(String::new()),
 			_ => None,
 		};
 		let layer = Layer::from_env(lookup).unwrap();
-		let expected =
-			Layer { url: Some("ws://node:9944".into()), vcpus: Some(4), ..Layer::default() };
+		let refuses = Some(vec!["single".to_owned(), "dependent".to_owned()]);
+		let url = Some("ws://node:9944".into());
+		let expected = Layer { url, vcpus: Some(4), refuses, ..Layer::default() };
 		assert_eq!(layer, expected);
 	}
 

@@ -7,7 +7,7 @@ use aidragon_primitives::worker::Capacity;
 
 /// A settings file in which everything is commented out and shows its default.
 pub fn template(sold: &Capacity) -> String {
-	let Capacity { vcpus, memory_mib } = sold;
+	let Capacity { vcpus, memory_mib, .. } = sold;
 	format!(
 		r#"# Settings of aidragon-worker. Everything here has a default, shown behind the number sign.
 # A variable AIDRAGON_WORKER_<NAME> of the environment beats this file, and a flag beats both.
@@ -32,6 +32,13 @@ pub fn template(sold: &Capacity) -> String {
 # tasks are taken at any time.
 #task_min_gfuel = 0
 #hours = "22:00-06:00"
+
+# Most blocks of 3 seconds that a task may ask for to run; 0 for any. A machine that is switched off often takes short tasks only.
+#task_max_blocks = 0
+
+# Kinds of tasks that are not taken: "single" (no other machine runs the same task), "restricted" (the submitter named a region;
+# such tasks earn no points) and "dependent" (other machines have to serve parts of the input).
+#refuses = []
 
 # Where the machine stands, as two letters of ISO 3166-1, and what it runs on: grid, renewable, nuclear or fossil.
 #region = "DE"
@@ -65,7 +72,7 @@ mod tests {
 		assert_eq!(Layer::from_toml(&text), Ok(Layer::default()));
 		let is_setting = |line: &&str| line.starts_with('#') && !line.starts_with("# ");
 		let settings: Vec<&str> = text.lines().filter(is_setting).map(|line| &line[1..]).collect();
-		assert_eq!(settings.len(), 15);
+		assert_eq!(settings.len(), 17);
 		let shown = Layer::from_toml(&settings.join("\n")).unwrap();
 		let shown = Layer { metrics: None, hours: None, region: None, ..shown }
 			.resolve("/data".into(), &machine)

@@ -259,7 +259,7 @@ impl Daemon {
 	}
 
 	fn compute(&mut self, slot: Slot, seed: Hash32, block: BlockNumber, pace: Pace) {
-		let Capacity { vcpus: threads, memory_mib } = self.config.capacity;
+		let Capacity { vcpus: threads, memory_mib, .. } = self.config.capacity;
 		let doing = match slot {
 			Slot::Processor => {
 				tracing::info!(block, threads, kernel = fastest().name(), "computing a challenge");

@@ -1,21 +1,29 @@
 //! The work itself: fetch program and input, run, keep the output.
 
+mod bundle;
+mod fetch;
+mod upstream;
+
+pub(super) use upstream::Upstream;
+
 use crate::{
 	decide::JobPhase,
 	executor::{Executor, HostFault, Job, Outcome},
 	journal::Key,
-	outcome::{digest, task_seed, Span},
+	outcome::{digest, task_seed, Run, Span},
 };
 use aidragon_client::{
-	blobs::{BlobStore, BlobTransport, FetchError},
+	blobs::{BlobStore, BlobTransport},
 	Task,
 };
 use aidragon_primitives::{
 	attestation::ResultDigest,
-	task::{BlobRef, DeclineReason, INPUT_BYTES_MAX, PROGRAM_BYTES_MAX},
-	worker::{Capacity, TransportAddress},
+	task::{DeclineReason, PROGRAM_BYTES_MAX},
+	worker::Grant,
 	BlockNumber, Hash32, SLOT_DURATION_MS,
 };
+use bundle::Scratch;
+use fetch::fetch;
 use std::{
 	collections::BTreeMap,
 	future,
@@ -26,15 +34,10 @@ use std::{
 use tokio::{
 	sync::{mpsc, watch},
 	task::{AbortHandle, Id, JoinError, JoinSet},
-	time::{sleep, timeout},
 };
 
 /// Blocks that are kept for delivering: one that may stay empty, one that holds the result.
 const DELIVERY_BLOCKS: u32 = 2;
-/// First pause after a source did not answer.
-const FETCH_PAUSE: Duration = Duration::from_millis(500);
-/// Longest pause between two tries.
-const FETCH_PAUSE_MAX: Duration = Duration::from_secs(8);
 
 /// Heights of the two ends of the chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,11 +53,13 @@ pub(super) struct Heights {
 pub(super) struct Tools {
 	/// Brings blobs into the store.
 	pub(super) transport: Arc<dyn BlobTransport>,
+	/// Knows what other tasks came to.
+	pub(super) upstream: Arc<dyn Upstream>,
 	/// Where blobs are kept and served from.
 	pub(super) store: BlobStore,
 	/// Runs programs.
 	pub(super) executor: Arc<dyn Executor>,
-	/// Where outputs grow until they are whole.
+	/// Where outputs grow until they are whole, and inputs are put together.
 	pub(super) work_dir: PathBuf,
 	/// The chain that the results are for.
 	pub(super) genesis: Hash32,
@@ -66,12 +71,7 @@ pub(super) struct Tools {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ending {
 	/// The program came to an end that every machine would see.
-	Done {
-		/// That end.
-		result: ResultDigest,
-		/// When it ran.
-		span: Span,
-	},
+	Done(Run),
 	/// This machine could not bring it to an end.
 	GivenUp {
 		/// What the chain is told.
@@ -84,7 +84,15 @@ pub(super) enum Ending {
 struct Running {
 	handle: AbortHandle,
 	phase: JobPhase,
-	capacity: Capacity,
+	grant: Grant,
+}
+
+/// What a job says before it ends.
+enum Said {
+	/// It fetches these blobs, besides program and own input.
+	Needs(Vec<Hash32>),
+	/// Program and input are there.
+	Fetched(Key),
 }
 
 /// The jobs of this process.
@@ -92,7 +100,7 @@ pub(super) struct Jobs {
 	tools: Tools,
 	running: BTreeMap<Key, Running>,
 	set: JoinSet<(Key, Ending)>,
-	fetched: (mpsc::UnboundedSender<Key>, mpsc::UnboundedReceiver<Key>),
+	said: (mpsc::UnboundedSender<Said>, mpsc::UnboundedReceiver<Said>),
 }
 
 /// A job that is over, as the runtime reports it.
@@ -100,6 +108,8 @@ type Joined = Result<(Id, (Key, Ending)), JoinError>;
 
 /// What came of waiting for the jobs.
 pub(super) enum JobEvent {
+	/// A job fetches these blobs, besides program and own input.
+	Needs(Vec<Hash32>),
 	/// Program and input are there; the program starts.
 	Fetched(Key),
 	/// A job ended.
@@ -109,19 +119,18 @@ pub(super) enum JobEvent {
 impl Jobs {
 	/// No jobs yet.
 	pub(super) fn new(tools: Tools) -> Self {
-		let fetched = mpsc::unbounded_channel();
-		Self { tools, running: BTreeMap::new(), set: JoinSet::new(), fetched }
+		let said = mpsc::unbounded_channel();
+		Self { tools, running: BTreeMap::new(), set: JoinSet::new(), said }
 	}
 
-	/// Starts a job whose result must be in the chain before block `deadline`.
-	pub(super) fn start(&mut self, key: Key, task: Task, deadline: BlockNumber) {
-		let capacity = task.spec.requirements.capacity;
-		let (tools, fetched) = (self.tools.clone(), self.fetched.0.clone());
+	/// Starts a job that holds `grant`, and whose result must be in the chain before block `deadline`.
+	pub(super) fn start(&mut self, key: Key, task: Task, grant: Grant, deadline: BlockNumber) {
+		let (tools, said) = (self.tools.clone(), self.said.0.clone());
 		let handle = self.set.spawn(async move {
-			let ending = perform(&tools, key, &task, deadline, &fetched).await;
+			let ending = perform(&tools, key, &task, deadline, &said).await;
 			(key, ending.unwrap_or_else(|given_up| given_up))
 		});
-		self.running.insert(key, Running { handle, phase: JobPhase::Fetching, capacity });
+		self.running.insert(key, Running { handle, phase: JobPhase::Fetching, grant });
 	}
 
 	/// What the job of `key` does, if there is one.
@@ -129,10 +138,9 @@ impl Jobs {
 		self.running.get(&key).map(|running| running.phase)
 	}
 
-	/// What all jobs hold.
-	pub(super) fn reserved(&self) -> Capacity {
-		let sum = |sum: Capacity, job: &Running| sum.checked_add(&job.capacity).unwrap_or(sum);
-		self.running.values().fold(Capacity::default(), sum)
+	/// What each job holds.
+	pub(super) fn grants(&self) -> impl Iterator<Item = &Grant> {
+		self.running.values().map(|job| &job.grant)
 	}
 
 	/// Number of jobs.
@@ -150,7 +158,7 @@ impl Jobs {
 	/// Waits until something happens; for ever where there are no jobs. Loses nothing when dropped.
 	pub(super) async fn next(&mut self) -> JobEvent {
 		loop {
-			let Self { set, fetched, .. } = self;
+			let Self { set, said, .. } = self;
 			let joined = async {
 				match set.is_empty() {
 					true => future::pending().await,
@@ -158,12 +166,13 @@ impl Jobs {
 				}
 			};
 			tokio::select! {
-				Some(key) = fetched.1.recv() => {
-					if let Some(running) = self.running.get_mut(&key) {
+				Some(said) = said.1.recv() => match said {
+					Said::Needs(blobs) => return JobEvent::Needs(blobs),
+					Said::Fetched(key) => if let Some(running) = self.running.get_mut(&key) {
 						running.phase = JobPhase::Executing;
 						return JobEvent::Fetched(key);
-					}
-				}
+					},
+				},
 				joined = joined => if let Some(event) = self.joined(joined) {
 					return event;
 				},
@@ -202,34 +211,39 @@ async fn perform(
 	key: Key,
 	task: &Task,
 	deadline: BlockNumber,
-	fetched: &mpsc::UnboundedSender<Key>,
+	said: &mpsc::UnboundedSender<Said>,
 ) -> Result<Ending, Ending> {
 	let spec = &task.spec;
 	let started_at = tools.heights.borrow().finalized;
 	let until = Instant::now() + fetch_limit(deadline, tools.heights.borrow().best);
-	let program = fetch(tools, &spec.source, &spec.program.blob, PROGRAM_BYTES_MAX, until).await?;
-	let input = fetch(tools, &spec.source, &spec.input, INPUT_BYTES_MAX, until).await?;
+	let source = std::slice::from_ref(&spec.source);
+	let program = fetch(tools, source, &spec.program.blob, PROGRAM_BYTES_MAX, until).await?;
+	let input = fetch::input(tools, key, task, until, said).await?;
 	// Nobody listens only where the daemon is gone.
-	let _ = fetched.send(key);
-	let output = tools.work_dir.join(format!("{}-{}.out", key.task, key.attempt));
+	let _ = said.send(Said::Fetched(key));
+	let output = Scratch::at(tools.work_dir.join(format!("{}-{}.out", key.task, key.attempt)));
 	let job = Job {
 		program,
-		input,
-		output: output.clone(),
+		input: input.path(),
+		output: output.path().to_owned(),
 		fuel_limit: spec.fuel_limit,
-		memory_mib: spec.requirements.capacity.memory_mib,
+		memory_mib: spec.requirements.resources.memory_mib,
 		task_seed: task_seed(&tools.genesis, key.task),
 		wall_limit: wall_limit(deadline, tools.heights.borrow().best),
 		output_limit_bytes: spec.output_limit_bytes,
 	};
 	let ran = tools.executor.run(&job).await;
-	let kept = match ran {
-		Ok(outcome) => keep(tools, &job, outcome).await,
-		Err(fault) => Err(given_up(DeclineReason::HostFault, fault.to_string())),
+	let result = match ran {
+		Ok(outcome) => keep(tools, &job, outcome).await?,
+		Err(fault) => return Err(given_up(DeclineReason::HostFault, fault.to_string())),
 	};
-	let _ = tokio::fs::remove_file(&output).await;
 	let finished_at = tools.heights.borrow().finalized.max(started_at);
-	kept.map(|result| Ending::Done { result, span: Span { started_at, finished_at } })
+	Ok(Ending::Done(Run {
+		program: spec.program.blob.hash,
+		input_root: task.input_root(),
+		result,
+		span: Span { started_at, finished_at },
+	}))
 }
 
 /// Puts the output into the store, from which it is served.
@@ -249,38 +263,6 @@ async fn keep(tools: &Tools, job: &Job, outcome: Outcome) -> Result<ResultDigest
 	match blob.size_bytes == outcome.output_len {
 		true => Ok(digest(&outcome, blob.hash)),
 		false => Err(fault("the output changed after the program had ended".into())),
-	}
-}
-
-/// Fetches one blob, trying again until `until` where the source does not answer.
-async fn fetch(
-	tools: &Tools,
-	source: &TransportAddress,
-	blob: &BlobRef,
-	size_limit_bytes: u64,
-	until: Instant,
-) -> Result<PathBuf, Ending> {
-	let mut pause = FETCH_PAUSE;
-	loop {
-		let left = until.saturating_duration_since(Instant::now());
-		let fetching = tools.transport.fetch(source, blob, size_limit_bytes);
-		let why = match timeout(left, fetching).await {
-			Ok(Ok(path)) => return Ok(path),
-			Ok(Err(error @ FetchError::Mismatch { .. })) => {
-				return Err(given_up(DeclineReason::BlobMismatch, error.to_string()))
-			}
-			Ok(Err(error @ FetchError::Local { .. })) => {
-				return Err(given_up(DeclineReason::HostFault, error.to_string()))
-			}
-			Ok(Err(error @ FetchError::Unavailable { .. })) => error.to_string(),
-			Err(_) => "the transfer was not done in half of the task's time".into(),
-		};
-		if Instant::now() + pause >= until {
-			return Err(given_up(DeclineReason::BlobUnavailable, why));
-		}
-		tracing::debug!("{why}; trying again");
-		sleep(pause).await;
-		pause = (pause * 2).min(FETCH_PAUSE_MAX);
 	}
 }
 

@@ -107,6 +107,7 @@ fn assemble(
 	let (heights, watching) = watch::channel(Heights::default());
 	let tools = Tools {
 		transport: Arc::new(blobs.fetcher.clone()),
+		upstream: Arc::new(chain.clone()),
 		store: blobs.store.clone(),
 		executor: Arc::new(executor),
 		work_dir,
@@ -301,12 +302,12 @@ fn serve_metrics(config: &Config) -> Arc<Metrics> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::outcome::{seal, Signer, Span};
+	use crate::outcome::{seal, Run, Signer, Span};
 	use aidragon_primitives::attestation::{ExitStatus, ResultDigest};
 
 	const KEYS: [Key; 2] = [Key { task: 1, attempt: 0 }, Key { task: 2, attempt: 0 }];
 
-	fn evidence(task: &aidragon_client::Task, key: Key) -> crate::journal::Evidence {
+	fn evidence(key: Key) -> crate::journal::Evidence {
 		let result = ResultDigest {
 			output_root: [8; 32],
 			output_bytes: 1,
@@ -316,7 +317,8 @@ mod tests {
 		let signer = Signer { genesis: [1; 32], worker: 0 };
 		let account = Account::from_uri("//Alice").unwrap();
 		let span = Span { started_at: 1, finished_at: 1 };
-		seal(&signer, &account, key, task, result, span)
+		let run = Run { program: [2; 32], input_root: [3; 32], result, span };
+		seal(&signer, &account, key, &run)
 	}
 
 	#[test]
@@ -324,13 +326,9 @@ mod tests {
 		let directory = tempfile::tempdir().unwrap();
 		let store = BlobStore::open(&directory.path().join("blobs")).unwrap();
 		let journal = Journal::open(&directory.path().join("j"), [1; 32]).unwrap().0;
-		let task = super::super::jobs::tests::task(
-			store.add_bytes(b"program").unwrap(),
-			store.add_bytes(b"input").unwrap(),
-		);
 		for key in KEYS {
 			journal.note(key, 1, [0; 32], [0; 32]).unwrap();
-			journal.advance(key, Stage::Executed(evidence(&task, key))).unwrap();
+			journal.advance(key, Stage::Executed(evidence(key))).unwrap();
 		}
 		let sealed = journal.entries().unwrap()[&KEYS[1]].stage;
 		let sent = Stage::Delivering(*sealed.evidence().unwrap());

@@ -10,16 +10,20 @@ use crate::{
 	decide::{next_action, Action, DropReason, Held, Local, Sight},
 	journal::{Entry, Key, Stage},
 	metrics::Metrics,
-	outcome::{seal, Signer},
+	outcome::{seal, Run, Signer},
 };
 use aidragon_client::{calls, calls::Call, Task};
 use aidragon_primitives::{
-	state::TaskState, task::DeclineReason, worker::Capacity, BlockNumber, WorkerId,
+	state::TaskState,
+	task::DeclineReason,
+	worker::{Capacity, Grant, Ledger},
+	BlockNumber, Hash32, WorkerId, SLOT_DURATION_MS,
 };
 use anyhow::Context;
 use std::{
 	collections::BTreeSet,
 	sync::atomic::{AtomicU64, Ordering},
+	time::Duration,
 };
 
 impl Daemon {
@@ -48,7 +52,7 @@ impl Daemon {
 			let mut want = |request| wanted.push(Wanted { request, due });
 			match next_action(&sight, &self.local(key), self.shutting_down) {
 				Action::Wait => {}
-				Action::Start => self.start(key, best, due)?,
+				Action::Start => self.start(key, id, best, due)?,
 				Action::Commit | Action::Attest => want(Request::Deliver(key)),
 				Action::Reveal => want(Request::Reveal(key)),
 				Action::Decline(reason) => {
@@ -56,7 +60,7 @@ impl Daemon {
 					want(Request::Decline(key, reason));
 				}
 				Action::Drop(reason) => self.drop_task(key, reason, finalized.number)?,
-				Action::Finish(state) => self.finish(key, state, finalized.number)?,
+				Action::Finish(state) => self.finish(key, state, finalized)?,
 			}
 		}
 		self.metrics.tasks_running.store(self.jobs.len() as u64, Ordering::Relaxed);
@@ -71,21 +75,29 @@ impl Daemon {
 	}
 
 	/// Notes the assignment and starts the work, if there is room for it now.
-	fn start(&mut self, key: Key, best: &ChainView, deadline: BlockNumber) -> anyhow::Result<()> {
+	fn start(
+		&mut self,
+		key: Key,
+		id: WorkerId,
+		best: &ChainView,
+		deadline: BlockNumber,
+	) -> anyhow::Result<()> {
 		let Some(task) = best.tasks.get(&key.task) else { return Ok(()) };
-		let (program, input) = (task.spec.program.blob.hash, task.spec.input.hash);
+		let Some(replica) = task.replica_of(id) else { return Ok(()) };
+		let (program, input) = (task.spec.program.blob.hash, task.input.hash);
 		if !self.entries.contains_key(&key) {
 			let entry = self.journal.note(key, best.number, program, input)?;
 			self.entries.insert(key, entry);
 			let (task, attempt, block) = (key.task, key.attempt, best.number);
 			tracing::info!(task, attempt, block, deadline, "assigned");
 		}
-		match room_for(
-			&task.spec.requirements.capacity,
-			&self.jobs.reserved(),
-			&self.config.capacity,
-		) {
-			Room::Now => self.jobs.start(key, task.clone(), deadline),
+		let grant = replica.grant(&task.spec);
+		match room_for(&grant, self.jobs.grants(), &self.config.capacity) {
+			Room::Now => self.jobs.start(key, task.clone(), grant, deadline),
+			Room::Later if is_last_chance(deadline, best.number, task.spec.execution_blocks) => {
+				let why = "other tasks leave no room for it; another machine has time for it now";
+				self.give_up(key, DeclineReason::HostFault, why)?;
+			}
 			Room::Later => {}
 			Room::Never => {
 				let why =
@@ -110,20 +122,32 @@ impl Daemon {
 		let task = self.best.as_ref().and_then(|best| best.tasks.get(&key.task));
 		let (Some(id), Some(task)) = (self.id, task) else { return Ok(()) };
 		match ending {
-			Ending::Done { result, span } => {
-				let signer = Signer { genesis: self.chain.genesis(), worker: id };
-				let evidence = seal(&signer, &self.account, key, task, result, span);
-				self.metrics.fuel.fetch_add(result.fuel, Ordering::Relaxed);
-				self.journal.touch([result.output_root])?;
-				self.advance(key, Stage::Executed(evidence))?;
+			Ending::Done(run) if run.input_root != task.input_root() => {
 				let (task, attempt) = (key.task, key.attempt);
-				let output = hex::encode(result.output_root);
-				let (status, fuel) = (result.status, result.fuel);
-				tracing::info!(task, attempt, ?status, fuel, output, "executed");
+				tracing::warn!(
+					task,
+					attempt,
+					"what it takes of other tasks changed; it is run again"
+				);
 				Ok(())
 			}
+			Ending::Done(run) => self.executed(key, id, &run),
 			Ending::GivenUp { reason, why } => self.give_up(key, reason, &why),
 		}
+	}
+
+	fn executed(&mut self, key: Key, id: WorkerId, run: &Run) -> anyhow::Result<()> {
+		let signer = Signer { genesis: self.chain.genesis(), worker: id };
+		let evidence = seal(&signer, &self.account, key, run);
+		let result = run.result;
+		self.metrics.fuel.fetch_add(result.fuel, Ordering::Relaxed);
+		self.journal.touch([result.output_root])?;
+		self.advance(key, Stage::Executed(evidence))?;
+		let (task, attempt) = (key.task, key.attempt);
+		let output = hex::encode(result.output_root);
+		let (status, fuel) = (result.status, result.fuel);
+		tracing::info!(task, attempt, ?status, fuel, output, "executed");
+		Ok(())
 	}
 
 	fn give_up(&mut self, key: Key, reason: DeclineReason, why: &str) -> anyhow::Result<()> {
@@ -182,8 +206,12 @@ impl Daemon {
 		self.forget(key, &self.metrics.clone().tasks_dropped)
 	}
 
-	fn finish(&mut self, key: Key, state: TaskState, block: BlockNumber) -> anyhow::Result<()> {
-		let (task, attempt) = (key.task, key.attempt);
+	fn finish(&mut self, key: Key, state: TaskState, finalized: &ChainView) -> anyhow::Result<()> {
+		let (task, attempt, block) = (key.task, key.attempt, finalized.number);
+		let result = finalized.tasks.get(&task).and_then(|task| needed_output(task, block));
+		if let Some((output, time)) = result {
+			self.journal.need([output], time)?;
+		}
 		match state {
 			TaskState::Failed(reason) => {
 				let why = reason.message();
@@ -215,6 +243,20 @@ impl Daemon {
 	}
 }
 
+/// The output of a settled task that others of its job take, and for how long they may ask for it.
+fn needed_output(task: &Task, now: BlockNumber) -> Option<(Hash32, Duration)> {
+	let result = task.result.filter(|_| task.is_awaited && task.state == TaskState::Settled)?;
+	let blocks = task.deadline.saturating_sub(now);
+	Some((result.output_root, Duration::from_millis(SLOT_DURATION_MS).saturating_mul(blocks)))
+}
+
+/// Whether a task that is given back in the next block is given back in time, and one that is given back later is not: with
+/// half of its blocks left, that costs nothing.
+fn is_last_chance(deadline: BlockNumber, best: BlockNumber, execution_blocks: u32) -> bool {
+	let left = deadline.saturating_sub(best.saturating_add(1));
+	left <= (execution_blocks / 2).saturating_add(1)
+}
+
 /// Whether a job can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Room {
@@ -226,27 +268,80 @@ enum Room {
 	Never,
 }
 
-fn room_for(needed: &Capacity, reserved: &Capacity, sold: &Capacity) -> Room {
-	if !sold.holds(needed) {
-		Room::Never
-	} else if reserved.checked_add(needed).is_some_and(|sum| sold.holds(&sum)) {
-		Room::Now
-	} else {
-		Room::Later
+/// Counts as the chain does: in thousandths of cores.
+fn room_for<'a>(
+	needed: &Grant,
+	mut held: impl Iterator<Item = &'a Grant>,
+	sold: &Capacity,
+) -> Room {
+	let mut ledger = Ledger::new(*sold);
+	if ledger.reserve(needed).is_err() {
+		return Room::Never;
+	}
+	match held.all(|grant| ledger.reserve(grant).is_ok()) {
+		true => Room::Now,
+		false => Room::Later,
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use aidragon_primitives::{
+		attestation::{ExitStatus, ResultDigest},
+		resources::Resources,
+		task::BlobRef,
+	};
 
 	#[test]
 	fn jobs_run_side_by_side_up_to_what_is_sold() {
-		let capacity = |vcpus, memory_mib| Capacity { vcpus, memory_mib };
-		let sold = capacity(4, 1_000);
-		assert_eq!(room_for(&capacity(2, 400), &capacity(2, 600), &sold), Room::Now);
-		assert_eq!(room_for(&capacity(2, 401), &capacity(2, 600), &sold), Room::Later);
-		assert_eq!(room_for(&capacity(3, 1), &capacity(2, 1), &sold), Room::Later);
-		assert_eq!(room_for(&capacity(5, 1), &Capacity::default(), &sold), Room::Never);
+		let grant = |cpu_milli, memory_mib| Grant {
+			resources: Resources::cpu(cpu_milli, memory_mib),
+			gpus: 0,
+		};
+		let sold = Capacity::cpu(4, 1_000);
+		let held = [grant(2_000, 600)];
+		let room =
+			|cpu_milli, memory_mib| room_for(&grant(cpu_milli, memory_mib), held.iter(), &sold);
+		assert_eq!(room(2_000, 400), Room::Now);
+		assert_eq!(room(2_000, 401), Room::Later);
+		assert_eq!(room(2_001, 1), Room::Later);
+		assert_eq!(room(4_001, 1), Room::Never);
+	}
+
+	#[test]
+	fn two_tasks_of_half_a_core_share_one() {
+		let half = Grant { resources: Resources::cpu(500, 10), gpus: 0 };
+		let sold = Capacity::cpu(1, 100);
+		assert_eq!(room_for(&half, [half].iter(), &sold), Room::Now);
+		assert_eq!(room_for(&half, [half, half].iter(), &sold), Room::Later);
+	}
+
+	#[test]
+	fn what_finds_no_room_is_given_back_while_that_is_free() {
+		// Drawn in block 100 with 20 blocks: given back with 10 or more left, it costs nothing.
+		assert!(!is_last_chance(120, 107, 20));
+		assert!(is_last_chance(120, 108, 20) && is_last_chance(120, 109, 20));
+		assert!(is_last_chance(120, 130, 20));
+	}
+
+	#[test]
+	fn an_output_is_kept_while_the_job_may_ask_for_it() {
+		let blob = BlobRef { hash: [1; 32], size_bytes: 1 };
+		let mut task = crate::daemon::jobs::tests::task(blob, blob);
+		let result = ResultDigest {
+			output_root: [8; 32],
+			output_bytes: 1,
+			fuel: 1,
+			status: ExitStatus::Completed,
+		};
+		task.record.state = TaskState::Settled;
+		task.record.result = Some(result);
+		assert_eq!(needed_output(&task, 150), None);
+		task.is_awaited = true;
+		assert_eq!(needed_output(&task, 150), Some(([8; 32], Duration::from_secs(50 * 3))));
+		assert_eq!(needed_output(&task, 300), Some(([8; 32], Duration::ZERO)));
+		task.record.state = TaskState::Cancelled;
+		assert_eq!(needed_output(&task, 150), None);
 	}
 }

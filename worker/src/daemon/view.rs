@@ -107,12 +107,8 @@ impl ChainView {
 		let duties = duties.into_iter().filter_map(|(key, audit)| Some((key, audit?))).collect();
 		let wanted: BTreeSet<TaskId> =
 			assigned.into_iter().chain(journaled.iter().copied()).collect();
-		let read = |task: TaskId| {
-			let snapshot = &snapshot;
-			async move { Ok::<_, ChainError>((task, snapshot.task(task).await?)) }
-		};
-		let found = try_join_all(wanted.into_iter().map(read)).await?;
-		let tasks = found.into_iter().filter_map(|(id, task)| Some((id, task?))).collect();
+		let wanted: Vec<TaskId> = wanted.into_iter().collect();
+		let tasks = snapshot.tasks_of(&wanted).await?;
 		Ok(Self {
 			head,
 			number: head.number,

@@ -154,6 +154,23 @@ fn a_task_that_ended_before_delivery_is_dropped() {
 }
 
 #[test]
+fn a_task_that_was_withdrawn_is_dropped_at_any_stage_of_the_work() {
+	for progress in [Progress::Assigned, Progress::Committed(OWN)] {
+		let over = held(TaskState::Cancelled, progress);
+		let drop = Action::Drop(DropReason::TooLate(TaskState::Cancelled));
+		for local in [open(None), open(Some(JobPhase::Executing)), ready()] {
+			assert_eq!(next_action(&sight(Some(over), Some(over)), &local, false), drop);
+			// The best block alone may be reorganised: the work goes on.
+			let early = sight(Some(over), Some(assigned()));
+			assert_eq!(next_action(&early, &local, false), Action::Wait);
+		}
+	}
+	let paid = held(TaskState::Cancelled, revealed());
+	let action = next_action(&sight(Some(paid), Some(paid)), &ready(), false);
+	assert_eq!(action, Action::Finish(TaskState::Cancelled));
+}
+
+#[test]
 fn a_lost_assignment_is_dropped_once_finality_has_passed_it() {
 	let drop = Action::Drop(DropReason::NoLongerOurs);
 	for local in [open(Some(JobPhase::Executing)), ready(), given_up(DeclineReason::HostFault)] {
@@ -173,6 +190,8 @@ fn an_assignment_that_was_reorganised_away_is_kept_while_it_may_return() {
 
 fn any_state() -> impl Strategy<Value = TaskState> {
 	prop_oneof![
+		Just(TaskState::Blocked),
+		Just(TaskState::Cancelled),
 		Just(TaskState::Queued),
 		Just(TaskState::Assigned),
 		Just(TaskState::Committed),

@@ -81,7 +81,7 @@ pub struct Entry {
 	pub noted_at: BlockNumber,
 	/// BLAKE3 hash of the program, so that it is kept as long as it is needed.
 	pub program: Hash32,
-	/// BLAKE3 hash of the input, so that it is kept as long as it is needed.
+	/// BLAKE3 hash of the task's own input, so that it is kept as long as it is needed.
 	pub input: Hash32,
 	/// How far the work is.
 	pub stage: Stage,

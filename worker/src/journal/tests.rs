@@ -192,3 +192,12 @@ fn blobs_in_use_are_not_stale() {
 	journal.forget_blob(&[5; 32]).unwrap();
 	assert!(journal.stale_blobs(Duration::ZERO).unwrap().is_empty());
 }
+
+#[test]
+fn what_others_will_need_is_not_stale_however_it_is_used_before() {
+	let disk = Disk::new();
+	disk.open().need([[5; 32]], Duration::from_secs(60)).unwrap();
+	disk.open().touch([[5; 32], [6; 32]]).unwrap();
+	std::thread::sleep(Duration::from_millis(1_100));
+	assert_eq!(disk.open().stale_blobs(Duration::ZERO).unwrap(), vec![[6; 32]]);
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exit::Exit;
+use std::fs;
 
 const GOOD: &str = r#"
 [program]
@@ -50,7 +51,12 @@ fn defaults_fill_what_is_left_out() {
 	let checked = Files::new().check(GOOD).unwrap();
 	let spec = checked.spec;
 	assert!(checked.warnings.is_empty());
-	assert_eq!((spec.program.blob.size_bytes, spec.input.size_bytes), (8, 4));
+	assert_eq!(
+		spec.requirements.resources,
+		aidragon_primitives::resources::Resources::cpu(1_000, 256)
+	);
+	assert_eq!((spec.requirements.region, spec.requirements.energy), (None, None));
+	assert_eq!((spec.program.blob.size_bytes, checked.input_blob.size_bytes), (8, 4));
 	assert_eq!((spec.replicas, spec.retries), (2, 2));
 	assert_eq!((spec.execution_blocks, spec.deadline_blocks), (20, 200));
 	assert_eq!((spec.fuel_limit, spec.output_limit_bytes), (30_000_000_000, 16 << 20));
@@ -63,7 +69,7 @@ fn defaults_fill_what_is_left_out() {
 fn unknown_keys_are_named() {
 	let files = Files::new();
 	for (section, key) in [
-		("[resources]", "gpu"),
+		("[resources]", "gpus"),
 		("[limits]", "fuel"),
 		("[matching]", "price"),
 		("[program]", "kind"),
@@ -99,6 +105,8 @@ fn values_of_a_wrong_kind_are_shown_in_place() {
 		("vcpus = 1", "vcpus = \"one\"", "vcpus = \"one\""),
 		("vcpus = 1", "vcpus = -1", "vcpus = -1"),
 		("vcpus = 1", "vcpus = 70000", "vcpus = 70000"),
+		("vcpus = 1", "vcpus = 0.0001", "finer than a thousandth"),
+		("vcpus = 1", "vcpus = 1\nenergy = \"tidal\"", "unknown variant `tidal`"),
 		("\"cheapest\"", "\"best\"", "unknown variant `best`"),
 		("\"0.01\"", "0.01", "price_cap_per_gfuel = 0.01"),
 		("\"0.01\"", "\"0,01\"", "`0,01` is not an amount"),
@@ -115,6 +123,10 @@ fn every_bound_names_its_field() {
 	let files = Files::new();
 	for (from, to, field) in [
 		("vcpus = 1", "vcpus = 0", "resources.vcpus"),
+		("vcpus = 1", "vcpus = 1\nregion = \"Iceland\"", "resources.region"),
+		("[limits]", "[resources.gpu]\ncount = 17\n[limits]", "resources.gpu"),
+		("[limits]", "[resources.gpu]\ncount = 2\nmilli = 500\n[limits]", "resources.gpu"),
+		("fuel_mfuel = 30000", "fuel_mfuel = 700000", "limits.execution_blocks"),
 		("memory_mib = 256", "memory_mib = 4097", "resources.memory_mib"),
 		("fuel_mfuel = 30000", "fuel_mfuel = 0", "limits.fuel_mfuel"),
 		("fuel_mfuel = 30000", "fuel_mfuel = 1000000001", "limits.fuel_mfuel"),
@@ -161,18 +173,21 @@ fn the_published_schema_is_the_generated_one() {
 	// As values: the order of keys depends on the features that serde_json is built with.
 	assert_eq!(
 		json(&fs::read_to_string(&path).unwrap_or_default()),
-		json(&schema_text()),
+		json(&spec::schema_text::<TaskFile>()),
 		"run `dragon task schema > cli/schema/task.schema.json` and commit the result"
 	);
 }
 
 #[test]
 fn the_schema_knows_every_key_and_no_other() {
-	let schema: serde_json::Value = serde_json::from_str(&schema_text()).unwrap();
+	let schema: serde_json::Value = serde_json::from_str(&spec::schema_text::<TaskFile>()).unwrap();
 	assert_eq!(schema["additionalProperties"], false);
 	let limits = &schema["$defs"]["Limits"];
 	assert_eq!(limits["additionalProperties"], false);
 	assert_eq!(limits["required"], serde_json::json!(["fuel_mfuel"]));
 	assert_eq!(limits["properties"]["deadline_blocks"]["default"], 200);
+	let resources = &schema["$defs"]["Resources"]["properties"];
+	assert_eq!(resources["vcpus"]["type"], "number");
+	assert!(resources["gpu"].is_object() && resources["region"].is_object());
 	assert_eq!(schema["$defs"]["Matching"]["properties"]["price_cap_per_gfuel"]["type"], "string");
 }

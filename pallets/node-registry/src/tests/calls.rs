@@ -100,7 +100,7 @@ fn p8_machine_that_does_not_answer_is_out_and_loses_score_and_no_money() {
 		assert_eq!((after.score_ppm, after.missed), (750_000, 1));
 		assert_eq!(after.offline_since, Some(LAST + 1));
 		assert_eq!(NodeRegistry::obstacle(worker), Some(Obstacle::NotLive));
-		assert_eq!(Heard::get(), vec![worker]);
+		assert_eq!((Heard::get(), Silent::get()), (vec![worker], vec![worker]));
 		System::assert_has_event(Event::WorkerOffline { worker }.into());
 		System::assert_last_event(Event::CallMissed { worker, called_at: 2 }.into());
 		assert_eq!(money(), before);
@@ -287,15 +287,49 @@ fn pausing_is_no_way_around_a_call_unless_the_daemon_signs() {
 }
 
 #[test]
+fn machine_that_is_asked_to_be_quiet_is_not_silent() {
+	let owner = || RuntimeOrigin::signed(PROVIDER);
+	let quiet: [fn(RuntimeOrigin, WorkerId) -> sp_runtime::DispatchResult; 3] =
+		[NodeRegistry::pause, NodeRegistry::retire_worker, NodeRegistry::drain];
+	for (index, call) in quiet.into_iter().enumerate() {
+		for is_called in [false, true] {
+			build_and_execute(|| {
+				let worker = machine_is_candidate();
+				if is_called {
+					next_block_calls();
+				}
+				assert_ok!(call(owner(), worker));
+				assert!(Silent::get().is_empty());
+				run_quietly_to(LAST + 1);
+				// Who drains is called as before, and has to answer.
+				let is_silent = is_called && index == 2;
+				assert_eq!(Silent::get(), if is_silent { vec![worker] } else { vec![] });
+			});
+		}
+	}
+}
+
+#[test]
+fn supply_hears_of_no_silence_when_the_machine_answers() {
+	build_and_execute(|| {
+		machine_is_candidate();
+		next_block_calls();
+		heartbeat();
+		run_quietly_to(LAST + 1);
+		assert!(Silent::get().is_empty());
+	});
+}
+
+#[test]
 fn what_is_missed_while_a_call_waits_counts_once() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let taken = reservation(Capacity { vcpus: 1, memory_mib: 1 });
+		let taken = reservation(Capacity::cpu(1, 1));
 		assert_ok!(NodeRegistry::reserve(worker, &taken, System::block_number()));
 		next_block_calls();
 		NodeRegistry::release(worker, &taken, Conduct::Missed);
 		run_quietly_to(LAST + 1);
-		assert_eq!(availability().missed, 1);
+		assert_eq!((availability().missed, Silent::get()), (1, vec![worker]));
 	});
 }
 

@@ -3,7 +3,9 @@
 use crate::{mock::*, Obstacle};
 use aidragon_primitives::{
 	interface::WorkerDirectory,
-	worker::{Candidate, Capability, Capacity, Offer, Proof, MOPS_PER_VCPU},
+	resources::{Free, Gpus},
+	supply::Entry,
+	worker::{Candidate, Capability, Capacity, Offer, Proof, Site, MOPS_PER_VCPU},
 	BlockNumber, WorkerId,
 };
 use frame_support::assert_ok;
@@ -23,12 +25,16 @@ fn p4_machine_is_a_candidate_when_active_live_proved_and_bonded() {
 		assert_eq!(
 			NodeRegistry::candidate(worker, 1),
 			Some(Candidate {
-				worker,
+				entry: Entry {
+					worker,
+					provider: [1; 8],
+					offer: Offer::at(5),
+					site: Site::default(),
+					free: free(CLAIMED),
+					// It proved 10,000, of which tier 1 counts less than tier 2 takes.
+					throughput_mops: 1_999,
+				},
 				provider: PROVIDER,
-				offer: Offer::at(5),
-				free: CLAIMED,
-				// It proved 10,000, of which tier 1 counts less than tier 2 takes.
-				throughput_mops: 1_999,
 				stake_free: 250,
 			})
 		);
@@ -42,14 +48,48 @@ fn p4_machine_offers_only_what_it_proved() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
 		prove(worker, MOPS_PER_VCPU);
-		let free = NodeRegistry::candidate(worker, 1).map(|candidate| candidate.free);
-		assert_eq!(free, Some(Capacity { vcpus: 1, memory_mib: CLAIMED.memory_mib }));
+		assert_eq!(free_of(worker, 1), Some(free(Capacity::cpu(1, CLAIMED.memory_mib))));
 		Proved::mutate(|table| {
 			let memory = Some(Proof { amount: 1_000, proved_at: 1, valid_until: 9 });
 			table.entry(worker).and_modify(|capability| capability.memory = memory);
 		});
-		let free = NodeRegistry::candidate(worker, 1).map(|candidate| candidate.free);
-		assert_eq!(free, Some(Capacity { vcpus: 1, memory_mib: 1_000 }));
+		assert_eq!(free_of(worker, 1), Some(free(Capacity::cpu(1, 1_000))));
+	});
+}
+
+#[test]
+fn p4_machine_offers_only_the_graphics_processors_that_it_proved() {
+	build_and_execute(|| {
+		let worker = machine_has_gpus();
+		let with = |gpus: Gpus| Free {
+			gpu_class: gpus.class,
+			gpu_memory_mib: gpus.memory_mib,
+			gpu_milli: vec![1_000; usize::from(gpus.count)].try_into().expect("few enough"),
+			..free(CLAIMED)
+		};
+		assert_eq!(free_of(worker, 1), Some(with(GPUS)));
+		let fewer = Gpus { count: 2, memory_mib: 8_000, ..GPUS };
+		prove_gpus(worker, fewer);
+		assert_eq!(free_of(worker, 1), Some(with(fewer)));
+		// More than it claims are not sold, and none of another class.
+		prove_gpus(worker, Gpus { count: 16, memory_mib: 1 << 20, ..GPUS });
+		assert_eq!(free_of(worker, 1), Some(with(GPUS)));
+		prove_gpus(worker, Gpus { class: 4, ..GPUS });
+		assert_eq!(free_of(worker, 1), Some(free(CLAIMED)));
+	});
+}
+
+#[test]
+fn p4_graphics_processors_go_with_their_proof_and_the_rest_stays() {
+	build_and_execute(|| {
+		let worker = machine_has_gpus();
+		Proved::mutate(|table| {
+			let capability = table.get_mut(&worker).expect("proved");
+			capability.gpus.as_mut().expect("proved").valid_until = 9;
+		});
+		let gpus = |now| free_of(worker, now).map(|free| free.gpu_milli.len());
+		assert_eq!((gpus(9), gpus(10)), (Some(4), Some(0)));
+		assert_eq!(free_of(worker, 10), Some(free(CLAIMED)));
 	});
 }
 
@@ -98,14 +138,14 @@ fn p4_machine_is_no_candidate_when_unproved_or_its_proof_is_old() {
 		let worker = machine_is_candidate();
 		let proof = |valid_until| Some(Proof { amount: 10_000, proved_at: 1, valid_until });
 		for capability in [
-			Capability { processor: proof(8), memory: proof(9) },
-			Capability { processor: proof(9), memory: proof(8) },
+			Capability { processor: proof(8), memory: proof(9), gpus: None },
+			Capability { processor: proof(9), memory: proof(8), gpus: None },
 		] {
 			Proved::mutate(|table| table.insert(worker, capability));
 			assert_obstacle(worker, 8, None);
 			assert_obstacle(worker, 9, Some(Obstacle::NotProved));
 		}
-		let half = Capability { processor: proof(9), memory: None };
+		let half = Capability { processor: proof(9), ..Default::default() };
 		Proved::mutate(|table| table.insert(worker, half));
 		assert_obstacle(worker, 8, Some(Obstacle::NotProved));
 		Proved::mutate(|table| table.remove(&worker));

@@ -2,20 +2,17 @@
 
 use crate::{mock::*, Call, Error, Event, Workers};
 use aidragon_primitives::{
-	interface::{Conduct, WorkerDirectory},
-	worker::{Capacity, FREE_CALL_BLOCKS},
+	interface::{Conduct, Reservation, WorkerDirectory},
+	resources::{GpuShare, Gpus, Resources},
+	worker::{Capacity, Grant, FREE_CALL_BLOCKS},
 };
 use frame_support::{assert_noop, assert_ok, dispatch::CheckIfFeeless};
 
-const MORE: Capacity = Capacity { vcpus: 8, memory_mib: 16_384 };
-const LESS: Capacity = Capacity { vcpus: 2, memory_mib: 1_024 };
+const MORE: Capacity = Capacity::cpu(8, 16_384);
+const LESS: Capacity = Capacity::cpu(2, 1_024);
 
 fn update(claimed: Capacity) -> sp_runtime::DispatchResult {
 	NodeRegistry::update_capacity(RuntimeOrigin::signed(hot_key(10)), claimed)
-}
-
-fn free() -> Capacity {
-	NodeRegistry::candidate(0, System::block_number()).expect("a candidate").free
 }
 
 #[test]
@@ -39,8 +36,8 @@ fn p4_claim_beyond_the_proof_counts_as_nothing() {
 		let worker = machine_is_candidate();
 		// 600 Mops are three vCPUs.
 		prove(worker, 600);
-		assert_ok!(update(Capacity { vcpus: u16::MAX, memory_mib: 4_096 }));
-		assert_eq!(free(), Capacity { vcpus: 3, memory_mib: 4_096 });
+		assert_ok!(update(Capacity::cpu(u16::MAX, 4_096)));
+		assert_eq!(free_of(worker, 1), Some(free(Capacity::cpu(3, 4_096))));
 	});
 }
 
@@ -48,15 +45,15 @@ fn p4_claim_beyond_the_proof_counts_as_nothing() {
 fn reserved_capacity_cannot_be_withdrawn() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let taken = Capacity { vcpus: 3, memory_mib: 512 };
+		let taken = Capacity::cpu(3, 512);
 		assert_ok!(NodeRegistry::reserve(worker, &reservation(taken), 1));
 		assert_noop!(update(LESS), Error::<Test>::CapacityReserved);
-		let few = Capacity { vcpus: 4, memory_mib: 511 };
+		let few = Capacity::cpu(4, 511);
 		assert_noop!(update(few), Error::<Test>::CapacityReserved);
 		assert_ok!(update(taken));
 		NodeRegistry::release(worker, &reservation(taken), Conduct::Accepted);
 		assert_ok!(update(LESS));
-		assert_eq!(free(), LESS);
+		assert_eq!(free_of(worker, 1), Some(free(LESS)));
 	});
 }
 
@@ -70,8 +67,8 @@ fn p4_proofs_lapse_when_more_is_claimed_than_before() {
 			Lapsed::get()
 		};
 		assert_eq!(lapsed_after(Capacity { vcpus: 5, ..CLAIMED }), vec![worker]);
-		assert_eq!(lapsed_after(Capacity { vcpus: 4, memory_mib: 8_193 }), vec![worker]);
-		let unchanged = Capacity { vcpus: 4, memory_mib: 8_193 };
+		assert_eq!(lapsed_after(Capacity::cpu(4, 8_193)), vec![worker]);
+		let unchanged = Capacity::cpu(4, 8_193);
 		assert!(lapsed_after(unchanged).is_empty() && lapsed_after(LESS).is_empty());
 		// What was withdrawn and comes back is more than before, too.
 		assert_eq!(lapsed_after(CLAIMED), vec![worker]);
@@ -83,7 +80,7 @@ fn refused_claim_lets_nothing_lapse() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
 		assert_ok!(NodeRegistry::reserve(worker, &reservation(CLAIMED), 1));
-		let mixed = Capacity { vcpus: 3, memory_mib: 1 << 20 };
+		let mixed = Capacity::cpu(3, 1 << 20);
 		assert_noop!(update(mixed), Error::<Test>::CapacityReserved);
 		assert!(Lapsed::get().is_empty());
 	});
@@ -96,6 +93,77 @@ fn claim_of_nothing_is_refused() {
 		for claimed in [Capacity { vcpus: 0, ..MORE }, Capacity { memory_mib: 0, ..MORE }] {
 			assert_noop!(update(claimed), Error::<Test>::NothingClaimed);
 		}
+	});
+}
+
+#[test]
+fn claim_of_graphics_processors_is_stored_in_range_and_refused_beyond() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		for gpus in [Gpus { count: 17, ..GPUS }, Gpus { class: 16, ..GPUS }] {
+			assert_noop!(update(Capacity { gpus, ..CLAIMED }), Error::<Test>::MalformedGpus);
+		}
+		for gpus in [Gpus { count: 16, ..GPUS }, Gpus { class: 15, ..GPUS }, Gpus::default()] {
+			let claimed = Capacity { gpus, ..CLAIMED };
+			assert_ok!(update(claimed));
+			let stored = Workers::<Test>::get(worker).map(|worker| worker.ledger.claimed());
+			assert_eq!(stored, Some(claimed));
+		}
+	});
+}
+
+#[test]
+fn p4_proofs_lapse_when_more_graphics_processors_are_claimed_than_before() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let lapsed_after = |gpus: Gpus| {
+			Lapsed::set(Vec::new());
+			assert_ok!(update(Capacity { gpus, ..CLAIMED }));
+			Lapsed::get()
+		};
+		assert_eq!(lapsed_after(GPUS), vec![worker]);
+		for more in [
+			Gpus { count: 5, ..GPUS },
+			Gpus { count: 1, memory_mib: 16_001, ..GPUS },
+			Gpus { class: 4, count: 1, memory_mib: 1 },
+		] {
+			assert_ok!(update(Capacity { gpus: GPUS, ..CLAIMED }));
+			assert_eq!(lapsed_after(more), vec![worker]);
+		}
+		assert_ok!(update(Capacity { gpus: GPUS, ..CLAIMED }));
+		for less in [GPUS, Gpus { count: 1, memory_mib: 1, ..GPUS }, Gpus::default()] {
+			assert!(lapsed_after(less).is_empty());
+		}
+	});
+}
+
+#[test]
+fn reserved_graphics_processors_cannot_be_withdrawn() {
+	build_and_execute(|| {
+		let worker = machine_has_gpus();
+		let gpu = GpuShare { count: 3, milli: 1_000, ..Default::default() };
+		let resources = Resources { gpu, ..Resources::cpu(500, 64) };
+		let taken = Reservation { grant: Grant { resources, gpus: 0b111 }, stake: 0 };
+		assert_ok!(NodeRegistry::reserve(worker, &taken, 1));
+		for gpus in [Gpus { count: 2, ..GPUS }, Gpus { class: 4, ..GPUS }, Gpus::default()] {
+			let claimed = Capacity { gpus, ..CLAIMED };
+			assert_noop!(update(claimed), Error::<Test>::CapacityReserved);
+		}
+		assert_ok!(update(Capacity { gpus: Gpus { count: 3, ..GPUS }, ..CLAIMED }));
+		NodeRegistry::release(worker, &taken, Conduct::Accepted);
+		assert_ok!(update(CLAIMED));
+	});
+}
+
+#[test]
+fn half_a_core_that_is_reserved_keeps_the_core() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let grant = Grant { resources: Resources::cpu(1_500, 64), gpus: 0 };
+		assert_ok!(NodeRegistry::reserve(worker, &Reservation { grant, stake: 0 }, 1));
+		let one = Capacity { vcpus: 1, ..LESS };
+		assert_noop!(update(one), Error::<Test>::CapacityReserved);
+		assert_ok!(update(LESS));
 	});
 }
 
@@ -114,6 +182,8 @@ fn claim_is_free_only_when_it_changes_fits_and_is_due() {
 		assert!(is_free(MORE, machine()));
 		assert!(!is_free(CLAIMED, machine()), "nothing changes");
 		assert!(!is_free(Capacity::default(), machine()), "nothing is claimed");
+		let gpus = Gpus { count: 17, ..GPUS };
+		assert!(!is_free(Capacity { gpus, ..MORE }, machine()), "too many of them");
 		assert!(!is_free(MORE, RuntimeOrigin::signed(STRANGER)));
 		assert!(!is_free(MORE, RuntimeOrigin::none()));
 		assert_ok!(NodeRegistry::reserve(worker, &reservation(CLAIMED), System::block_number()));

@@ -5,7 +5,7 @@ use crate::{
 	Providers, WorkerByHotKey, Workers,
 };
 use aidragon_primitives::{
-	worker::{Capacity, Ledger, CALLS_MAX},
+	worker::{Ledger, Reserved, CALLS_MAX},
 	WorkerId,
 };
 use codec::{Decode, Encode};
@@ -23,8 +23,14 @@ fn assert_caught(corrupt: impl FnOnce(), message: &'static str) {
 }
 
 /// A ledger such as only bytes that were changed by hand give.
-fn ledger_with(reserved: Capacity) -> Ledger {
-	Ledger::decode(&mut (CLAIMED, reserved).encode().as_slice()).expect("two capacities")
+fn ledger_with(reserved: Reserved) -> Ledger {
+	let bytes = (CLAIMED, reserved).encode();
+	Ledger::decode(&mut bytes.as_slice()).expect("what is claimed and what is reserved")
+}
+
+/// So many thousandths of each graphics processor.
+fn gpus_reserved(milli: &[u16]) -> Reserved {
+	Reserved { gpu_milli: milli.to_vec().try_into().expect("few enough"), ..Default::default() }
 }
 
 fn calls_of(workers: &[WorkerId]) -> BoundedVec<WorkerId, ConstU32<CALLS_MAX>> {
@@ -62,18 +68,25 @@ fn try_state_catches_a_hot_key_that_leads_elsewhere() {
 
 #[test]
 fn p3_try_state_catches_capacity_that_no_task_holds() {
-	let ledger = ledger_with(Capacity { vcpus: 1, memory_mib: 0 });
-	assert_caught(
-		|| Workers::<Test>::mutate_extant(0, |worker| worker.ledger = ledger),
-		"capacity is reserved without a task",
-	);
+	for reserved in [
+		Reserved { cpu_milli: 1, ..Default::default() },
+		Reserved { memory_mib: 1, ..Default::default() },
+		gpus_reserved(&[1]),
+	] {
+		let ledger = ledger_with(reserved);
+		assert_caught(
+			|| Workers::<Test>::mutate_extant(0, |worker| worker.ledger = ledger),
+			"capacity is reserved without a task",
+		);
+	}
 }
 
 #[test]
 fn p4_try_state_catches_more_reserved_than_there_is() {
 	for reserved in [
-		Capacity { vcpus: CLAIMED.vcpus + 1, memory_mib: 0 },
-		Capacity { vcpus: 0, memory_mib: CLAIMED.memory_mib + 1 },
+		Reserved { cpu_milli: CLAIMED.cpu_milli() + 1, ..Default::default() },
+		Reserved { memory_mib: CLAIMED.memory_mib + 1, ..Default::default() },
+		gpus_reserved(&[1]),
 	] {
 		assert_caught(
 			|| {

@@ -93,7 +93,7 @@ fn a_provider_speaks_for_itself_only() {
 fn machine_is_online_again_when_it_returns_after_a_missed_deadline() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let taken = reservation(Capacity { vcpus: 1, memory_mib: 1 });
+		let taken = reservation(Capacity::cpu(1, 1));
 		assert_ok!(NodeRegistry::reserve(worker, &taken, 1));
 		NodeRegistry::release(worker, &taken, Conduct::Missed);
 		assert!(NodeRegistry::candidate(worker, 1).is_none());

@@ -3,7 +3,7 @@
 use crate::{mock::*, Error, Event, Workers};
 use aidragon_primitives::{
 	interface::WorkerDirectory,
-	worker::{Hours, Offer, TransportAddress, DAY_MINUTES},
+	worker::{Hours, Offer, TaskKinds, TransportAddress, DAY_MINUTES},
 	Balance, WorkerId,
 };
 use frame_support::{assert_noop, assert_ok};
@@ -20,12 +20,20 @@ fn within(from_minute: u16, until_minute: u16) -> Offer {
 fn offer_is_stored_when_provider_updates_it() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let choosy = Offer { task_min_fuel: u64::MAX, ..within(1_439, 0) };
+		let choosy = Offer {
+			task_min_fuel: u64::MAX,
+			task_max_blocks: 1,
+			refuses: TaskKinds::SINGLE.with(TaskKinds::DEPENDENT),
+			..within(1_439, 0)
+		};
 		for offer in [Offer::at(1), Offer::at(1), Offer::at(Balance::MAX), choosy] {
+			Heard::set(Vec::new());
 			assert_ok!(update(worker, offer));
 			assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.offer), Some(offer));
+			// The supply shows the offer, so it has to hear of another one.
+			assert_eq!(Heard::get(), vec![worker]);
 			let candidate = NodeRegistry::candidate(worker, 1).expect("a candidate as before");
-			assert_eq!(candidate.offer, offer);
+			assert_eq!(candidate.entry.offer, offer);
 			System::assert_last_event(Event::OfferUpdated { worker, offer }.into());
 		}
 	});
@@ -49,6 +57,33 @@ fn offer_is_refused_when_its_hours_are_no_part_of_a_day() {
 		}
 		for (from, until) in [(0, 1_439), (1_439, 0)] {
 			assert_ok!(update(worker, within(from, until)));
+		}
+	});
+}
+
+#[test]
+fn offer_is_refused_when_it_refuses_everything_or_what_is_no_kind_of_task() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		let refusing = |kinds| Offer { refuses: kinds, ..Offer::at(5) };
+		for kinds in [TaskKinds::ALL, TaskKinds(8), TaskKinds(9), TaskKinds(u8::MAX)] {
+			assert_noop!(update(worker, refusing(kinds)), Error::<Test>::MalformedRefusal);
+		}
+		// All but one kind.
+		for kinds in [3, 5, 6].map(TaskKinds) {
+			assert_ok!(update(worker, refusing(kinds)));
+		}
+	});
+}
+
+#[test]
+fn offer_is_stored_for_tasks_of_any_length() {
+	build_and_execute(|| {
+		let worker = machine_exists();
+		for task_max_blocks in [0, 1, u32::MAX] {
+			let offer = Offer { task_max_blocks, ..Offer::at(5) };
+			assert_ok!(update(worker, offer));
+			assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.offer), Some(offer));
 		}
 	});
 }

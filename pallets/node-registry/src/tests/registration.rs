@@ -5,9 +5,10 @@ use crate::{
 };
 use aidragon_primitives::{
 	attestation::hot_key_consent,
+	resources::Gpus,
 	worker::{
 		Availability, Capacity, Hours, Ledger, Offer, Region, Registration, Site, SocketText,
-		Standing, TransportAddress, Worker, WorkerStatus,
+		Standing, TaskKinds, TransportAddress, Worker, WorkerStatus,
 	},
 	WorkerId,
 };
@@ -159,9 +160,12 @@ fn machine_is_refused_when_it_asks_nothing() {
 }
 
 #[test]
-fn machine_is_refused_when_its_hours_or_its_region_are_malformed() {
+fn machine_is_refused_when_its_refusals_its_hours_or_its_region_are_malformed() {
 	build_and_execute(|| {
 		provider_exists();
+		let offer = Offer { refuses: TaskKinds::ALL, ..Offer::at(5) };
+		let request = Registration { offer, ..registration(&PROVIDER, 10) };
+		assert_noop!(register(request), Error::<Test>::MalformedRefusal);
 		let hours = Some(Hours { from_minute: 60, until_minute: 60 });
 		let offer = Offer { hours, ..Offer::at(5) };
 		let request = Registration { offer, ..registration(&PROVIDER, 10) };
@@ -192,14 +196,26 @@ fn machine_is_refused_when_the_bond_is_taken_by_a_tier() {
 fn machine_is_refused_when_it_claims_nothing() {
 	build_and_execute(|| {
 		provider_exists();
-		for claimed in [
-			Capacity { vcpus: 0, memory_mib: 1 },
-			Capacity { vcpus: 1, memory_mib: 0 },
-			Capacity::default(),
-		] {
+		for claimed in [Capacity::cpu(0, 1), Capacity::cpu(1, 0), Capacity::default()] {
 			let request = Registration { claimed, ..registration(&PROVIDER, 10) };
 			assert_noop!(register(request), Error::<Test>::NothingClaimed);
 		}
+	});
+}
+
+#[test]
+fn machine_is_refused_when_it_claims_more_graphics_processors_than_there_can_be() {
+	build_and_execute(|| {
+		provider_exists();
+		for gpus in [Gpus { count: 17, ..GPUS }, Gpus { class: 16, ..GPUS }] {
+			let claimed = Capacity { gpus, ..CLAIMED };
+			let request = Registration { claimed, ..registration(&PROVIDER, 10) };
+			assert_noop!(register(request), Error::<Test>::MalformedGpus);
+		}
+		let claimed = Capacity { gpus: GPUS, ..CLAIMED };
+		assert_ok!(register(Registration { claimed, ..registration(&PROVIDER, 10) }));
+		let stored = Workers::<Test>::get(0).map(|worker| worker.ledger.claimed());
+		assert_eq!(stored, Some(claimed));
 	});
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{mock::*, Attestors, Error, Event, Workers};
 use aidragon_primitives::{
+	interface::WorkerDirectory,
 	worker::{EnergySource, Region, Site},
 	WorkerId,
 };
@@ -40,7 +41,10 @@ fn site_is_stored_when_provider_declares_it() {
 	build_and_execute(|| {
 		let worker = machine_exists();
 		for site in [WIND, WIND, Site::default()] {
+			Heard::set(Vec::new());
 			assert_ok!(declare(worker, site));
+			// The supply shows the site, so it has to hear of another one.
+			assert_eq!(Heard::get(), vec![worker]);
 			assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.site), Some(site));
 			System::assert_last_event(Event::SiteDeclared { worker, site }.into());
 		}
@@ -70,8 +74,10 @@ fn energy_is_attested_by_a_listed_account() {
 		};
 		assert_ok!(declare(worker, WIND));
 		assert_ok!(list(OTHER, true));
+		Heard::set(Vec::new());
 		assert_ok!(attest(OTHER, worker, EnergySource::Renewable));
 		assert_eq!(attestor_of(worker), Some(OTHER));
+		assert_eq!(Heard::get(), vec![worker]);
 		worker_is_attested(OTHER, EnergySource::Renewable);
 		// Another one's word replaces it.
 		assert_ok!(list(STRANGER, true));
@@ -145,6 +151,31 @@ fn attestation_counts_while_its_attestor_is_listed() {
 		assert!(!NodeRegistry::is_energy_attested(worker));
 		assert_ok!(list(OTHER, true));
 		assert!(NodeRegistry::is_energy_attested(worker));
+	});
+}
+
+#[test]
+fn energy_counts_for_tasks_only_while_its_attestor_is_listed() {
+	build_and_execute(|| {
+		let worker = machine_is_candidate();
+		let site = || NodeRegistry::candidate(worker, 1).map(|candidate| candidate.entry.site);
+		let undeclared = Site { energy: EnergySource::Undeclared, ..WIND };
+		assert_eq!(site(), Some(Site::default()));
+		assert_ok!(declare(worker, WIND));
+		assert_eq!(site(), Some(undeclared), "a provider's word alone");
+		assert_ok!(list(OTHER, true));
+		assert_eq!(site(), Some(undeclared), "nobody signed it");
+		assert_ok!(attest(OTHER, worker, EnergySource::Renewable));
+		assert_eq!(site(), Some(WIND));
+		assert_ok!(list(OTHER, false));
+		assert_eq!(site(), Some(undeclared), "the attestor is off the list");
+		assert_ok!(list(OTHER, true));
+		assert_eq!(site(), Some(WIND));
+		let nuclear = Site { energy: EnergySource::Nuclear, ..WIND };
+		assert_ok!(declare(worker, nuclear));
+		assert_eq!(site(), Some(undeclared), "it was signed for another source");
+		// What the provider said stays readable.
+		assert_eq!(Workers::<Test>::get(worker).map(|worker| worker.site), Some(nuclear));
 	});
 }
 

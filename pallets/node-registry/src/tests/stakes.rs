@@ -12,7 +12,7 @@ use frame_support::{assert_ok, assert_storage_noop};
 const COVERED: Balance = 250;
 
 fn stake(stake: Balance) -> Reservation {
-	Reservation { capacity: Capacity { vcpus: 1, memory_mib: 1 }, stake }
+	Reservation { grant: grant(Capacity::cpu(1, 1)), stake }
 }
 
 fn reserve(worker: WorkerId, amount: Balance) -> Result<(), CapacityExceeded> {
@@ -59,7 +59,13 @@ fn p7_more_bond_covers_more_work() {
 fn stake_is_released_exactly() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		for conduct in [Conduct::Accepted, Conduct::Neutral, Conduct::Outvoted, Conduct::Missed] {
+		for conduct in [
+			Conduct::Accepted,
+			Conduct::Neutral,
+			Conduct::Outvoted,
+			Conduct::ReturnedLate,
+			Conduct::Missed,
+		] {
 			assert_ok!(reserve(worker, 70));
 			assert_ok!(reserve(worker, 30));
 			NodeRegistry::release(worker, &stake(70), conduct);
@@ -76,7 +82,7 @@ fn stake_that_was_not_reserved_is_not_released() {
 		let worker = machine_is_candidate();
 		assert_storage_noop!(NodeRegistry::release(worker, &stake(70), Conduct::Accepted));
 		assert_ok!(reserve(worker, 70));
-		let larger = Reservation { capacity: CLAIMED, stake: 70 };
+		let larger = Reservation { grant: grant(CLAIMED), stake: 70 };
 		assert_storage_noop!(NodeRegistry::release(worker, &larger, Conduct::Accepted));
 		assert_eq!(at_stake(), 70);
 	});

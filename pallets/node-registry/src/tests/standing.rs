@@ -34,7 +34,8 @@ fn raise_bond(amount: u128) {
 fn prove_at(now: BlockNumber, worker: WorkerId, throughput_mops: u32) {
 	go_to(now);
 	let proof = |amount| Some(Proof { amount, proved_at: now, valid_until: 10_000 });
-	let capability = Capability { processor: proof(throughput_mops), memory: proof(1 << 20) };
+	let capability =
+		Capability { processor: proof(throughput_mops), memory: proof(1 << 20), gpus: None };
 	Proved::mutate(|table| table.insert(worker, capability));
 	hears_of_proofs(worker, true);
 }
@@ -170,7 +171,8 @@ fn p7_doubted_proof_raises_no_tier_above_the_first() {
 		let prove_at = |now, may_rise| {
 			// Proved without a word of the registry, which hears it with the next line.
 			let proof = |amount| Some(Proof { amount, proved_at: now, valid_until: 10_000 });
-			let capability = Capability { processor: proof(300_000), memory: proof(1 << 20) };
+			let capability =
+				Capability { processor: proof(300_000), memory: proof(1 << 20), gpus: None };
 			go_to(now);
 			Proved::mutate(|table| table.insert(worker, capability));
 			hears_of_proofs(worker, may_rise);
@@ -268,8 +270,10 @@ fn machine_is_idle_when_it_takes_tasks_and_has_none() {
 fn candidate_counts_no_more_throughput_than_its_tier() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let counted =
-			|now| NodeRegistry::candidate(worker, now).map(|candidate| candidate.throughput_mops);
+		let counted = |now| {
+			let candidate = NodeRegistry::candidate(worker, now);
+			candidate.map(|candidate| candidate.entry.throughput_mops)
+		};
 		assert_eq!(counted(1), Some(1_999));
 		prove_at(301, worker, 10_000);
 		assert_eq!(counted(301), Some(10_000));

@@ -3,7 +3,7 @@
 use crate::{mock::*, Error, Event, Obstacle, Providers, WorkerByHotKey, Workers};
 use aidragon_primitives::{
 	interface::{Conduct, WorkerDirectory},
-	worker::{Capacity, WorkerStatus},
+	worker::{Capacity, Reserved, WorkerStatus},
 	WorkerId,
 };
 use frame_support::{assert_noop, assert_ok};
@@ -124,13 +124,13 @@ fn status_moves_between_draining_and_paused() {
 fn paused_machine_finishes_what_it_has() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let taken = reservation(Capacity { vcpus: 1, memory_mib: 1 });
+		let taken = reservation(Capacity::cpu(1, 1));
 		assert_ok!(NodeRegistry::reserve(worker, &taken, 1));
 		assert_ok!(NodeRegistry::pause(machine(), worker));
 		NodeRegistry::release(worker, &taken, Conduct::Accepted);
 		let stored = Workers::<Test>::get(worker).expect("registered");
 		assert_eq!((stored.running, stored.accepted), (0, 1));
-		assert_eq!(stored.ledger.reserved(), Capacity::default());
+		assert_eq!(stored.ledger.reserved(), &Reserved::default());
 	});
 }
 
@@ -222,7 +222,7 @@ fn removal_is_refused_one_block_before_the_delay_is_over() {
 fn removal_is_refused_while_tasks_are_running() {
 	build_and_execute(|| {
 		let worker = machine_is_candidate();
-		let taken = Capacity { vcpus: 1, memory_mib: 1 };
+		let taken = Capacity::cpu(1, 1);
 		assert_ok!(NodeRegistry::reserve(worker, &reservation(taken), 1));
 		assert_ok!(NodeRegistry::retire_worker(owner(), worker));
 		go_to(1 + EXIT_DELAY);

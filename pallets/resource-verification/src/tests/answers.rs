@@ -43,7 +43,7 @@ fn p4_honest_run_proves_its_throughput() {
 			valid_until: 5 + slot.validity_blocks(),
 		};
 		assert_eq!(proof.amount, 44);
-		let capability = Capability { processor: Some(proof), memory: None };
+		let capability = Capability { processor: Some(proof), ..Default::default() };
 		assert_eq!(Capabilities::<Test>::get(WORKER), Some(capability));
 		assert_eq!(challenge(), challenge_at(Stage::Passed));
 		assert_eq!(Heard::get(), vec![(WORKER, Slot::Processor, Outcome::Proved)]);
@@ -60,7 +60,7 @@ fn p4_machine_loses_what_it_proved_when_it_changes_an_element() {
 	build_and_execute(|| {
 		let run = committed_run();
 		let before = Proof { amount: 1_000, proved_at: 1, valid_until: 9_000 };
-		let capability = Capability { processor: Some(before), memory: None };
+		let capability = Capability { processor: Some(before), ..Default::default() };
 		Capabilities::<Test>::insert(WORKER, capability);
 		let mut openings = open(&run);
 		for opening in &mut openings[5..] {

@@ -2,6 +2,7 @@
 
 use crate::{mock::*, Beacons, LatestBeacon};
 use aidragon_primitives::{beacon::accumulate, interface::Beacon};
+use frame_support::traits::Hooks;
 use std::collections::BTreeSet;
 
 #[test]
@@ -41,6 +42,55 @@ fn block_without_output_has_no_beacon() {
 		run_to(7);
 		let before = latest.map(|(_, beacon)| beacon).expect("three blocks had outputs");
 		assert_eq!(ResourceVerification::latest(), Some((6, accumulate(before, 6, [6; 32]))));
+	});
+}
+
+#[test]
+fn p5_beacon_is_extended_once_in_a_block_whoever_asks_first() {
+	build_and_execute(|| {
+		run_to(4);
+		let (_, before) = ResourceVerification::latest().expect("every block has an output");
+		System::set_block_number(5);
+		<ResourceVerification as Beacon>::advance();
+		let extended = Some((4, accumulate(before, 4, [5; 32])));
+		assert_eq!(ResourceVerification::latest(), extended);
+		let root = sp_io::storage::root(sp_runtime::StateVersion::V1);
+		<ResourceVerification as Beacon>::advance();
+		assert_eq!(sp_io::storage::root(sp_runtime::StateVersion::V1), root);
+		ResourceVerification::on_initialize(5);
+		<ResourceVerification as Beacon>::advance();
+		assert_eq!(ResourceVerification::latest(), extended);
+		assert_eq!(ResourceVerification::at(4), extended.map(|(_, beacon)| beacon));
+		assert_eq!(Beacons::<Test>::iter_keys().count(), 5);
+	});
+}
+
+#[test]
+fn advance_in_a_block_without_output_changes_nothing() {
+	build_and_execute(|| {
+		run_to(4);
+		let latest = ResourceVerification::latest();
+		ParentVrf::set(None);
+		System::set_block_number(5);
+		for _ in 0..2 {
+			<ResourceVerification as Beacon>::advance();
+			assert_eq!(ResourceVerification::latest(), latest);
+			assert_eq!(ResourceVerification::at(4), None);
+		}
+	});
+}
+
+#[test]
+fn p6_history_is_bounded_when_another_one_advances_first() {
+	build_and_execute(|| {
+		for block in 2..100 {
+			System::set_block_number(block);
+			ParentVrf::set((block % 3 != 0).then_some([5; 32]));
+			<ResourceVerification as Beacon>::advance();
+			ResourceVerification::on_initialize(block);
+			assert_eq!(ResourceVerification::do_try_state(), Ok(()));
+		}
+		assert!(Beacons::<Test>::iter_keys().all(|block| block >= 99 - HISTORY));
 	});
 }
 

@@ -3,11 +3,11 @@
 use crate::{called::CLASS_SAMPLE_MAX, mock::*, Capabilities, Challenges, Duties, Error, Event};
 use aidragon_primitives::{
 	audit::AUDIT_BLOCKS,
-	interface::Capabilities as _,
+	interface::{Beacon, Capabilities as _},
 	verification::{Challenge, Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
 	BlockNumber, WorkerId,
 };
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, traits::Hooks};
 use std::collections::BTreeSet;
 
 /// The last block of the proofs here, beyond every test.
@@ -55,6 +55,33 @@ fn idle_machine_is_called_and_its_proof_ends_with_the_deadline() {
 		run_to(now + 2);
 		assert!(ResourceVerification::challenge_seed(WORKER, slot).is_some());
 	});
+}
+
+#[test]
+fn p5_same_challenges_are_called_where_another_one_advanced_the_beacon_first() {
+	let calls = |advances: bool| {
+		let mut called = Vec::new();
+		build_and_execute(|| {
+			for slot in Slot::ALL {
+				prove(WORKER, slot, UNTIL);
+			}
+			is_alone_on_line(WORKER);
+			System::reset_events();
+			for block in 2..40 {
+				System::set_block_number(block);
+				if advances {
+					<ResourceVerification as Beacon>::advance();
+				}
+				ResourceVerification::on_initialize(block);
+			}
+			called = System::events();
+			Online::set(Vec::new());
+		});
+		called
+	};
+	let expected = calls(false);
+	assert!(!expected.is_empty());
+	assert_eq!(calls(true), expected);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use crate::{mock::*, Capabilities, Challenges};
 use aidragon_primitives::{
 	audit::AUDIT_BLOCKS,
 	interface::Capabilities as _,
+	resources::Gpus,
 	verification::{Committed, Slot, Stage, REQUEST_INTERVAL_BLOCKS},
-	worker::Proof,
+	worker::{GpuProof, Proof},
 	BlockNumber,
 };
 use frame_support::assert_ok;
@@ -103,6 +104,22 @@ fn p4_proofs_lapse_soon_when_the_hardware_changed() {
 		run_to(30);
 		ResourceVerification::hardware_changed(WORKER);
 		assert_eq!(valid_until(Slot::Processor), Some(10 + LAPSE_BLOCKS));
+	});
+}
+
+#[test]
+fn p4_proof_of_graphics_processors_lapses_soon_when_the_hardware_changed() {
+	build_and_execute(|| {
+		prove(WORKER, Slot::Processor, 9_000);
+		let gpus = Gpus { class: 1, count: 2, memory_mib: 8_000 };
+		for (before, after) in [(9_000, 10 + LAPSE_BLOCKS), (40, 40)] {
+			let proof = |valid_until| Some(GpuProof { gpus, proved_at: 1, valid_until });
+			Capabilities::<Test>::mutate_extant(WORKER, |it| it.gpus = proof(before));
+			run_to(10);
+			ResourceVerification::hardware_changed(WORKER);
+			let capability = ResourceVerification::capability(WORKER).expect("proved");
+			assert_eq!(capability.gpus, proof(after));
+		}
 	});
 }
 

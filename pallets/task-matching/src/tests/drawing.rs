@@ -2,14 +2,22 @@
 
 use crate::{mock::*, Event};
 use aidragon_primitives::{
-	beacon::{draw_seed, SeedStream},
+	matching::{Misfit, MISFITS},
+	resources::Resources,
 	state::TaskState,
-	task::MatchingPolicy,
-	worker::{Capability, Capacity, PROMOTION_BLOCKS},
+	task::{MatchingPolicy, TaskSpec},
+	worker::{Capability, PROMOTION_BLOCKS},
 	DRGN,
 };
-use frame_support::assert_ok;
+use frame_support::{assert_ok, traits::Hooks};
 use std::collections::BTreeSet;
+
+/// The last requirement that stops machines from getting such a task, where it stops all of them.
+fn stopped_by(spec: TaskSpec) -> Option<Misfit> {
+	let last = TaskMatching::quote(spec).unwrap().supply.passing.pop()?;
+	let misfit = MISFITS.into_iter().find(|misfit| misfit.asset() == last.what);
+	misfit.filter(|_| last.machines == 0)
+}
 
 #[test]
 fn p5_task_is_drawn_by_a_beacon_that_did_not_exist_when_it_was_frozen() {
@@ -35,15 +43,17 @@ fn p5_draw_waits_while_the_chain_has_no_young_randomness() {
 	build_and_execute(|| {
 		add_worker(0, DRGN);
 		let id = submit(spec(1));
-		let frozen = task(id);
-		System::set_block_number(3);
-		LatestBeacon::set(Some((1, [9; 32])));
-		TaskMatching::draw(id, frozen.clone());
-		assert_eq!(task(id).state, TaskState::Queued);
-		LatestBeacon::set(None);
-		TaskMatching::draw(id, frozen);
-		assert_eq!(task(id).state, TaskState::Queued);
-		assert!(task(id).wake_at > 3);
+		for (block, beacon) in [(3, Some((1, [9; 32]))), (4, None), (5, Some((1, [9; 32])))] {
+			System::set_block_number(block);
+			LatestBeacon::set(beacon);
+			TaskMatching::on_initialize(block);
+			assert_eq!((task(id).state, task(id).looks), (TaskState::Queued, 0));
+			check_invariants();
+		}
+		System::set_block_number(6);
+		set_beacon(5, [9; 32]);
+		TaskMatching::on_initialize(6);
+		assert_eq!(task(id).replicas[0].beacon_block, 5);
 	});
 }
 
@@ -56,9 +66,10 @@ fn p5_assignment_can_be_recomputed_from_the_beacon() {
 		let id = submit(spec(3));
 		run_to(2);
 		// What anyone reads of the chain's state at the end of the block before the draw.
-		let mut stream = SeedStream::new(draw_seed([2; 32], id, 0));
-		let machines = TaskMatching::choose_machines(&task(id), &mut stream).unwrap();
-		let recomputed: Vec<_> = machines.into_iter().map(|machine| machine.worker).collect();
+		let (beacon, nobody) = (beacon_of(2), |_| ());
+		let drawn = TaskMatching::choose_machines(id, &task(id), &job(id), beacon, None, nobody);
+		let picks = drawn.picks.unwrap().into_iter();
+		let recomputed: Vec<_> = picks.map(|pick| pick.candidate.entry.worker).collect();
 		run_to(3);
 		assert_eq!(task(id).replicas[0].beacon_block, 2);
 		assert_eq!(recomputed, workers_of(id));
@@ -90,7 +101,7 @@ fn p4_only_machines_that_are_proved_live_and_active_are_drawn() {
 		let id = submit_and_draw(spec(1));
 		assert_eq!(workers_of(id), vec![3]);
 		// Machine 1 was in the index when its proof was still valid; the draw took it out.
-		assert_eq!(crate::SupplyPosition::<Test>::get(1), None);
+		assert_eq!(crate::SupplyPlaces::<Test>::get(1), None);
 	});
 }
 
@@ -101,7 +112,7 @@ fn p4_a_machine_that_went_silent_is_not_drawn() {
 		go_offline(0);
 		// It is called once in twenty blocks on average.
 		run_to(250);
-		assert_eq!(crate::SupplyPosition::<Test>::get(0), None);
+		assert_eq!(crate::SupplyPlaces::<Test>::get(0), None);
 		let id = submit_and_draw(spec(1));
 		assert_eq!(task(id).state, TaskState::Queued);
 		assert_ok!(NodeRegistry::heartbeat(signed(hot_key(0))));
@@ -126,7 +137,7 @@ fn price_cap_throughput_and_capacity_are_respected() {
 		assert_eq!(task(id).state, TaskState::Queued, "too slow");
 
 		let mut large = spec(1);
-		large.requirements.capacity = Capacity { vcpus: 5, memory_mib: 512 };
+		large.requirements.resources = Resources::cpu(4_001, 512);
 		let id = submit_and_draw(large);
 		assert_eq!(task(id).state, TaskState::Queued, "too small");
 	});
@@ -140,7 +151,7 @@ fn p4_a_machine_is_as_fast_as_its_tier_counts() {
 		fast.requirements.throughput_min_mops = 2_000;
 		let id = submit_and_draw(fast.clone());
 		assert_eq!(task(id).state, TaskState::Queued, "tier 1 counts less than 2,000");
-		assert_eq!(TaskMatching::quote(fast).unwrap().too_slow, 1);
+		assert_eq!(stopped_by(fast), Some(Misfit::Throughput));
 		assert_ok!(TaskMatching::cancel_task(signed(submitter()), id));
 		run_to(1 + PROMOTION_BLOCKS);
 		set_capability(0, proved(2_000, 100_000));
@@ -155,7 +166,7 @@ fn p4_a_machine_without_proved_memory_is_not_drawn() {
 	build_and_execute(|| {
 		add_worker(0, DRGN);
 		let processor = proved(2_000, 100_000).and_then(|capability| capability.processor);
-		set_capability(0, Some(Capability { processor, memory: None }));
+		set_capability(0, Some(Capability { processor, memory: None, gpus: None }));
 		let id = submit_and_draw(spec(1));
 		assert_eq!(task(id).state, TaskState::Queued);
 		set_capability(0, proved(2_000, 100_000));
@@ -211,7 +222,7 @@ fn p3_task_without_machines_expires_by_its_deadline_with_its_money() {
 	build_and_execute(|| {
 		let before = free(&submitter());
 		let id = submit(spec(2));
-		run_to(task(id).deadline);
+		run_to(job(id).deadline);
 		assert_eq!(task(id).state, TaskState::Expired);
 		assert_eq!(free(&submitter()), before);
 		assert!(TaskMatching::reason(id).unwrap().contains("no machines that fit"));
@@ -223,12 +234,20 @@ fn quote_counts_why_machines_do_not_fit() {
 	build_and_execute(|| {
 		add_worker(0, DRGN);
 		add_worker(1, 11 * DRGN);
-		let report = TaskMatching::quote(spec(1)).unwrap();
-		assert_eq!((report.machines, report.fitting, report.too_expensive), (2, 1, 1));
-		assert_eq!(report.escrow, 100 * DRGN);
+		let quote = TaskMatching::quote(spec(1)).unwrap();
+		assert_eq!((quote.escrow, quote.price), (100 * DRGN, Some(10 * DRGN)));
+		assert_eq!(quote.wait_blocks, Some(2));
+		let report = quote.supply;
+		assert_eq!((report.machines, report.fitting, report.providers), (2, 1, 1));
+		assert_eq!(
+			report.sentence,
+			"2 machines may be given work, 1 of them ask no more than the price cap; they belong to 1 providers, and 1 are needed"
+		);
+		let quote = TaskMatching::quote(spec(2)).unwrap();
+		assert_eq!((quote.price, quote.wait_blocks), (None, None));
 		let mut large = spec(1);
-		large.requirements.capacity.vcpus = 9;
-		assert_eq!(TaskMatching::quote(large).unwrap().too_small, 2);
+		large.requirements.resources.cpu_milli = 9_000;
+		assert_eq!(stopped_by(large), Some(Misfit::Cpu));
 		let mut bad = spec(1);
 		bad.replicas = 0;
 		assert!(TaskMatching::quote(bad).unwrap_err().contains("replicas"));

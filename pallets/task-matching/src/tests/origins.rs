@@ -15,7 +15,7 @@ fn p9_unsigned_and_root_are_refused_everywhere() {
 		for origin in [RuntimeOrigin::none(), RuntimeOrigin::root()] {
 			let o = || origin.clone();
 			let reason = DeclineReason::HostFault;
-			assert_noop!(TaskMatching::submit_task(o(), spec(1)), BadOrigin);
+			assert_noop!(TaskMatching::submit_task(o(), spec(1), input()), BadOrigin);
 			assert_noop!(TaskMatching::cancel_task(o(), id), BadOrigin);
 			assert_noop!(TaskMatching::commit_result(o(), id, [0; 32]), BadOrigin);
 			assert_noop!(

@@ -35,9 +35,9 @@ fn p8_a_missed_deadline_costs_a_machine_its_turn_until_it_shows_itself_and_no_mo
 		let id = submit_and_draw(spec(1));
 		go_offline(0);
 		run_to(task(id).wake_at);
-		assert_eq!(crate::SupplyPosition::<Test>::get(0), None);
+		assert_eq!(crate::SupplyPlaces::<Test>::get(0), None);
 		assert_ok!(NodeRegistry::heartbeat(signed(hot_key(0))));
-		assert!(crate::SupplyPosition::<Test>::get(0).is_some());
+		assert!(crate::SupplyPlaces::<Test>::get(0).is_some());
 		let after = pallet_node_registry::Providers::<Test>::get(provider(0)).unwrap().bond;
 		assert_eq!(bond, after);
 	});
@@ -167,6 +167,32 @@ fn disagreement_draws_a_fresh_panel_and_pays_only_agreement() {
 		assert_eq!(task(id).state, TaskState::Settled);
 		assert_eq!(free(&submitter()), before - 2 * DRGN);
 	});
+}
+
+#[test]
+fn p3_what_could_be_drawn_again_only_too_late_fails_at_once() {
+	for (blocks_before, is_repeated) in [(3, true), (2, true), (1, false), (0, false)] {
+		build_and_execute(|| {
+			for worker in 0..2 {
+				add_worker(worker, DRGN);
+			}
+			let mut short = spec(1);
+			short.deadline_blocks = 30;
+			let id = submit_and_draw(short);
+			run_to(TaskMatching::last_draw(&job(id)) - blocks_before);
+			let reason = DeclineReason::HostFault;
+			let worker = workers_of(id)[0];
+			assert_ok!(TaskMatching::decline_task(signed(hot_key(worker)), id, reason));
+			let expected = match is_repeated {
+				true => TaskState::Queued,
+				false => TaskState::Failed(FailureReason::HostFault),
+			};
+			assert_eq!(state(id), expected);
+			run_to(now() + 2);
+			assert_eq!(state(id) == TaskState::Assigned, is_repeated);
+			assert!(!is_repeated || task(id).wake_at + 12 <= job(id).deadline);
+		});
+	}
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn p3_no_capacity_stays_reserved_after_the_end() {
 		}
 		for worker in 0..2 {
 			let record = pallet_node_registry::Workers::<Test>::get(worker).unwrap();
-			assert_eq!((record.running, record.ledger.reserved()), (0, Default::default()));
+			assert_eq!((record.running, record.ledger.reserved()), (0, &Default::default()));
 			assert_eq!(record.accepted, 1);
 		}
 		assert_eq!(crate::Assignments::<Test>::iter().count(), 0);

@@ -2,9 +2,10 @@
 
 use crate::mock::*;
 use aidragon_primitives::{
+	matching::Misfit,
 	state::{FailureReason, TaskState},
 	task::{DeclineReason, TaskSpec},
-	worker::Offer,
+	worker::{Capacity, Offer},
 	DRGN, GFUEL,
 };
 use frame_support::assert_ok;
@@ -24,16 +25,48 @@ fn p7_machine_is_drawn_once_its_bond_covers_what_the_task_may_earn() {
 		// 900 at the price that it asks.
 		let id = submit_and_draw(large(100));
 		assert_eq!(task(id).state, TaskState::Queued);
-		assert_eq!(TaskMatching::quote(large(100)).unwrap().bond_too_low, 1);
+		let quote = TaskMatching::quote(large(100)).unwrap();
+		assert_eq!((quote.supply.fitting, quote.wait_blocks), (0, None));
+		let last = quote.supply.passing.last().unwrap();
+		assert_eq!((last.what.as_str(), last.machines), (Misfit::BondTooLow.asset(), 0));
 		let increase = |amount| NodeRegistry::increase_bond(signed(provider(0)), amount);
 		assert_ok!(increase(50 * DRGN - 1));
-		run_to(now() + 4);
+		run_to(now() + 44);
 		assert_eq!(task(id).state, TaskState::Queued);
 		assert_ok!(increase(1));
-		run_to(now() + 4);
+		// Nobody is told of a bond: the task is looked at every 20 blocks.
+		run_to(now() + 22);
 		assert_eq!(workers_of(id), vec![0]);
 		assert_eq!(at_stake(0), 900 * DRGN);
 	});
+}
+
+/// A machine with no more bond behind it than it takes to register.
+fn add_poor_worker(worker: u32) {
+	assert_ok!(NodeRegistry::register_provider(signed(provider(worker)), 100 * DRGN));
+	add_machine(worker, provider(worker), Offer::at(DRGN), Capacity::cpu(4, 4_096));
+	prove(worker, proved(2_000, 100_000));
+}
+
+#[test]
+fn p7_cheap_machines_that_lack_the_bond_do_not_keep_a_task_from_one_that_has_it() {
+	for poor in [2, 3, 6, 12] {
+		build_and_execute(|| {
+			(0..poor).for_each(add_poor_worker);
+			add_worker(poor, 2 * DRGN);
+			// 100 at their price, of which they cover 50; nobody comes or changes anything.
+			let spec = TaskSpec { deadline_blocks: 1_000, ..large(100) };
+			let quote = TaskMatching::quote(spec.clone()).unwrap();
+			assert_eq!((quote.supply.fitting, quote.price), (1, Some(200 * DRGN)));
+			let id = submit(spec);
+			let drawn = (0..300).any(|_| {
+				run_to(now() + 1);
+				state(id) == TaskState::Assigned
+			});
+			assert!(drawn, "{poor} machines stand in the way");
+			assert_eq!(workers_of(id), vec![poor]);
+		});
+	}
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 enum Step {
 	Lock(u64, Balance),
 	Unlock(u64, Balance),
-	Pay(u64, u64, Balance),
+	Pay(u64, u64, Balance, bool),
 	Claim(u64, EraIndex),
 	Idle,
 	NextEra,
@@ -33,7 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
 	prop_oneof![
 		4 => (account(), amount()).prop_map(|(who, amount)| Step::Lock(who, amount)),
 		2 => (account(), amount()).prop_map(|(who, amount)| Step::Unlock(who, amount)),
-		4 => (account(), account(), amount()).prop_map(|(from, to, amount)| Step::Pay(from, to, amount)),
+		4 => (account(), account(), amount(), any::<bool>())
+			.prop_map(|(from, to, amount, earns)| Step::Pay(from, to, amount, earns)),
 		3 => (account(), 0..12u32).prop_map(|(who, era)| Step::Claim(who, era)),
 		1 => Just(Step::Idle),
 		2 => Just(Step::NextEra),
@@ -45,7 +46,8 @@ fn take(step: Step) -> bool {
 	match step {
 		Step::Lock(who, amount) => TokenRewards::lock(&who, amount).is_err(),
 		Step::Unlock(who, amount) => TokenRewards::unlock(&who, amount).is_err(),
-		Step::Pay(from, to, gross) => TokenRewards::pay(0, &from, &to, gross).is_err(),
+		Step::Pay(from, to, gross, true) => pay(0, &from, &to, gross).is_err(),
+		Step::Pay(from, to, gross, false) => pay_without_points(0, &from, &to, gross).is_err(),
 		Step::Claim(who, era) => claim(who, era).is_err(),
 		Step::Idle => {
 			let limit = <() as crate::WeightInfo>::clear_old_era_step() * 2;

@@ -58,6 +58,8 @@ async fn story(scene: Scene) -> Result<()> {
 	let status = dragon.ask(&["task", "status", &id.to_string()]).await?;
 	check_attestations(&status)?;
 	check_money(&status, &before, &ledger(&chain).await?)?;
+	let draw = dragon.ask(&["task", "explain", &id.to_string()]).await?;
+	ensure!(draw["agrees"] == true && draw["considered"].as_array().is_some(), "{draw}");
 	if let Some(report) = polkadot_js::submit_task(&scene, &node.url()).await? {
 		check_report(&report, &status)?;
 	}

@@ -19,7 +19,7 @@ use aidragon_primitives::{
 	attestation::{Attestation, ExitStatus, ResultDigest},
 	payout::{price, split},
 	state::TaskState,
-	task::{Progress, TaskSpec},
+	task::{BlobRef, Progress, TaskSpec},
 	verification::Slot,
 	Balance, TaskId, WorkerId, DRGN,
 };
@@ -64,9 +64,9 @@ async fn story(scene: Scene) -> Result<()> {
 	}
 	scene.say("the daemons' archives were confirmed by others");
 	let (program, input) = (source.example("adversarial/echo.wasm")?, source.bytes(TRUTH)?);
-	let three = TaskSpec { replicas: 3, execution_blocks: 30, ..source.task(program, input) };
+	let three = TaskSpec { replicas: 3, execution_blocks: 30, ..source.spec(program) };
 	let one = TaskSpec { replicas: 1, price_cap_per_gfuel: PRICE, ..three.clone() };
-	let cast = Cast { chain, submitter: account("Alice")?, liar, stranger };
+	let cast = Cast { chain, submitter: account("Alice")?, input, liar, stranger };
 	let mut accounts = vec![treasury()];
 	for name in ["Bob", "Charlie", "Dave", "Eve"] {
 		accounts.push(account(name)?.account_id());
@@ -100,6 +100,8 @@ async fn is_confirmed(chain: &Chain, worker: WorkerId) -> Result<()> {
 struct Cast {
 	chain: Chain,
 	submitter: Account,
+	/// What all tasks run on.
+	input: BlobRef,
 	/// A machine with a proof, driven by the test.
 	liar: Puppet,
 	/// A registered machine without a proof, which is never drawn.
@@ -108,7 +110,7 @@ struct Cast {
 
 impl Cast {
 	async fn submit(&self, spec: &TaskSpec) -> Result<TaskId> {
-		submit(&self.chain, &self.submitter, spec).await
+		submit(&self.chain, &self.submitter, spec, &self.input).await
 	}
 
 	/// Binds the liar to a false statement about a task that it was drawn for.
@@ -153,7 +155,7 @@ fn refused(answer: Result<Included, SubmitError>, error: &str) -> Result<()> {
 }
 
 async fn a_liar(scene: &Scene, cast: &Cast, id: TaskId) -> Result<()> {
-	let Cast { chain, submitter, liar, stranger } = cast;
+	let Cast { chain, submitter, liar, stranger, .. } = cast;
 	let drawn = liar.drawn(id).await?;
 	let falsehood = liar.attestation(id, &drawn, lie());
 	let as_submitter = calls::commit_result(id, &[1; 32]);

@@ -37,18 +37,22 @@ fn p2_whatever_is_no_good_ends_with_its_reason() {
 struct Case {
 	name: &'static str,
 	spec: TaskSpec,
+	input: BlobRef,
 	state: TaskState,
 }
 
 impl Case {
-	fn program(name: &'static str, spec: TaskSpec, status: ExitStatus) -> Self {
-		Self { name, spec, state: TaskState::Failed(FailureReason::Program(status)) }
+	fn program(name: &'static str, order: Order, status: ExitStatus) -> Self {
+		Self::failed(name, order, FailureReason::Program(status))
 	}
 
-	fn failed(name: &'static str, spec: TaskSpec, reason: FailureReason) -> Self {
-		Self { name, spec, state: TaskState::Failed(reason) }
+	fn failed(name: &'static str, (spec, input): Order, reason: FailureReason) -> Self {
+		Self { name, spec, input, state: TaskState::Failed(reason) }
 	}
 }
+
+/// What is to be done, and on what.
+type Order = (TaskSpec, BlobRef);
 
 async fn story(scene: Scene) -> Result<()> {
 	let (node, chain) = Node::dev(&scene).await?;
@@ -92,7 +96,10 @@ async fn a_quote_says_who_is_too_dear(scene: &Scene, dragon: &Dragon) -> Result<
 	until("a quote that finds both machines too dear", seconds(30), async || {
 		let quote = dragon.ask(&["task", "quote", &file]).await?;
 		let supply = &quote["supply"];
-		Ok((supply["above_cap"] == 2 && supply["fitting"] == 0).then_some(()))
+		let last = supply["passing"].as_array().and_then(|steps| steps.last()).cloned();
+		let last = last.unwrap_or_default();
+		let is_too_dear = last["requirement"] == "price" && last["machines"] == 0;
+		Ok((is_too_dear && supply["machines"] == 2 && supply["fitting"] == 0).then_some(()))
 	})
 	.await?;
 	scene.say("the quote says that every offer is above the price cap");
@@ -117,18 +124,18 @@ async fn an_account_without_funds(scene: &Scene, url: &str) -> Result<()> {
 fn cases(source: &Source, liar: &LyingSource) -> Result<Vec<Case>> {
 	let input = source.bytes(b"1")?;
 	let echo = source.example("adversarial/echo.wasm")?;
-	let running = |file: &str| Ok::<_, anyhow::Error>(source.task(source.example(file)?, input));
+	let running = |file: &str| Ok::<_, anyhow::Error>((source.spec(source.example(file)?), input));
 	let unheard = |text: &str| BlobRef {
 		hash: *blake3::hash(text.as_bytes()).as_bytes(),
 		size_bytes: text.len() as u64,
 	};
 	let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-	let honest = source.task(echo, input);
+	let (honest, hoard) = (source.spec(echo), source.example("adversarial/hoard.wasm")?);
 	Ok(vec![
 		Case::program("an endless loop", running("adversarial/spin.wasm")?, ExitStatus::OutOfFuel),
 		Case::program(
 			"memory without end",
-			TaskSpec { fuel_limit: 20 * GFUEL, ..running("adversarial/hoard.wasm")? },
+			(TaskSpec { fuel_limit: 20 * GFUEL, ..source.spec(hoard) }, input),
 			ExitStatus::MemoryLimit,
 		),
 		Case::program(
@@ -139,25 +146,25 @@ fn cases(source: &Source, liar: &LyingSource) -> Result<Vec<Case>> {
 		Case::program("a failure", running("adversarial/exit3.wasm")?, ExitStatus::ExitCode(3)),
 		Case::failed(
 			"a blob that its source lacks",
-			source.task(echo, unheard("never offered")),
+			(honest.clone(), unheard("never offered")),
 			FailureReason::BlobUnavailable,
 		),
 		Case::failed(
 			"a source that is not there",
-			TaskSpec { source: http_only(nowhere), ..source.task(echo, unheard("not there")) },
+			(TaskSpec { source: http_only(nowhere), ..honest.clone() }, unheard("not there")),
 			FailureReason::BlobUnavailable,
 		),
 		Case::failed(
 			"an input with another hash",
-			TaskSpec {
-				source: liar.address(),
-				..source.task(echo, unheard("22 bytes, like the lie"))
-			},
+			(
+				TaskSpec { source: liar.address(), ..honest.clone() },
+				unheard("22 bytes, like the lie"),
+			),
 			FailureReason::BlobMismatch,
 		),
 		Case::failed(
 			"an input of another size",
-			source.task(echo, BlobRef { size_bytes: 7, ..source.bytes(b"six...")? }),
+			(honest.clone(), BlobRef { size_bytes: 7, ..source.bytes(b"six...")? }),
 			FailureReason::BlobMismatch,
 		),
 		Case {
@@ -168,6 +175,7 @@ fn cases(source: &Source, liar: &LyingSource) -> Result<Vec<Case>> {
 				deadline_blocks: 18,
 				..honest
 			},
+			input,
 			state: TaskState::Expired,
 		},
 	])
@@ -178,7 +186,7 @@ async fn run_cases(scene: &Scene, chain: &Chain, dragon: &Dragon, cases: Vec<Cas
 	let before = ledger(chain).await?;
 	let mut submitted = Vec::new();
 	for case in cases {
-		let id = submit(chain, &alice, &case.spec).await.context(case.name)?;
+		let id = submit(chain, &alice, &case.spec, &case.input).await.context(case.name)?;
 		submitted.push((id, case));
 	}
 	let mut paid = 0;

@@ -2,6 +2,7 @@
 
 mod digits;
 mod dissent;
+mod federated;
 mod hostile;
 mod recovery;
 mod validators;

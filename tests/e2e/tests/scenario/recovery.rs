@@ -17,12 +17,14 @@ use aidragon_primitives::{
 	attestation::ExitStatus,
 	payout::{price, split},
 	state::TaskState,
-	task::TaskSpec,
+	task::{BlobRef, TaskSpec},
 	worker::WorkerStatus,
 	TaskId, WorkerId, GFUEL,
 };
 use anyhow::{bail, ensure, Context, Result};
 
+/// Most fuel of the burning program: what the fastest core burns in eight blocks at most.
+const FUEL_LIMIT: u64 = 240 * GFUEL;
 /// Turns of the burning program, in millions: long enough to be hit in the middle, short enough to wait for.
 const MILLION_TURNS: &str = "2000";
 /// The protocol's share of every payment, in parts per million.
@@ -50,6 +52,7 @@ struct Market {
 	chain: Chain,
 	workers: Vec<(WorkerId, Daemon)>,
 	spec: TaskSpec,
+	input: BlobRef,
 	submitter: Account,
 	_source: Source,
 }
@@ -58,14 +61,14 @@ impl Market {
 	async fn open(scene: &Scene, chain: Chain, daemons: Vec<Daemon>) -> Result<Self> {
 		let source = Source::start(scene).await?;
 		let program = source.example("adversarial/burn.wasm")?;
-		let mut spec = source.task(program, source.bytes(MILLION_TURNS.as_bytes())?);
-		spec.fuel_limit = 1_000 * GFUEL;
+		let input = source.bytes(MILLION_TURNS.as_bytes())?;
+		let spec = TaskSpec { fuel_limit: FUEL_LIMIT, ..source.spec(program) };
 		let mut workers = Vec::new();
 		for mut daemon in daemons {
 			workers.push((daemon.ready(scene, &chain).await?, daemon));
 		}
 		let submitter = account("Alice")?;
-		Ok(Self { chain, workers, spec, submitter, _source: source })
+		Ok(Self { chain, workers, spec, input, submitter, _source: source })
 	}
 
 	fn daemon(&mut self, id: WorkerId) -> Result<&mut Daemon> {
@@ -75,7 +78,7 @@ impl Market {
 
 	/// Submits the task and waits until its machine is at it: the sandbox is a process of its own.
 	async fn under_way(&mut self, scene: &Scene) -> Result<(TaskId, WorkerId)> {
-		let id = submit(&self.chain, &self.submitter, &self.spec).await?;
+		let id = submit(&self.chain, &self.submitter, &self.spec, &self.input).await?;
 		let worker = drawn(&self.chain, id).await?;
 		let process = self.daemon(worker)?.process();
 		let runs = async || {
@@ -163,7 +166,7 @@ async fn dead_for_good(scene: &Scene, market: &mut Market) -> Result<()> {
 		record.missed == 1 && record.running == 0 && !record.availability.is_online(),
 		"{record:?}"
 	);
-	ensure!(record.ledger.reserved().vcpus == 0, "the dead worker's capacity is still taken");
+	ensure!(record.ledger.reserved().cpu_milli == 0, "the dead worker's capacity is still taken");
 	market.workers.retain(|(worker, _)| *worker != dead);
 	scene.say("the other worker took over, and nothing was lost");
 	Ok(())

@@ -1,10 +1,16 @@
 //! Jobs with sources and executors that behave in every way.
 
-use super::*;
+use super::{upstream::Part, *};
+use aidragon_client::{blobs::FetchError, TaskRecord};
 use aidragon_primitives::{
 	attestation::ExitStatus,
+	job::{bundle_root, After},
+	resources::Resources,
 	state::TaskState,
-	task::{MatchingPolicy, Program, ProgramKind, Requirements, TaskSpec},
+	task::{
+		BlobRef, MatchingPolicy, Program, ProgramKind, Requirements, TaskSpec, INPUT_BYTES_MAX,
+	},
+	worker::TransportAddress,
 };
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -12,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const KEY: Key = Key { task: 7, attempt: 1 };
 
-/// A source that fails as often as it is told to.
+/// A source that fails as often as it is told to. What it calls its own it has; a liar lies about everything.
 struct Source {
 	store: BlobStore,
 	failures: AtomicU32,
@@ -23,30 +29,64 @@ struct Source {
 impl BlobTransport for Source {
 	async fn fetch(
 		&self,
-		_: &TransportAddress,
+		source: &TransportAddress,
 		blob: &BlobRef,
 		_: u64,
 	) -> Result<PathBuf, FetchError> {
 		let (blob_name, reason) = (hex::encode(blob.hash), "told to".to_owned());
-		if self.mismatch {
+		if self.mismatch || *source == liar() {
 			return Err(FetchError::Mismatch { blob: blob_name, reason });
 		}
 		let failing = |left: u32| left.checked_sub(1);
-		match self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, failing) {
-			Ok(_) => Err(FetchError::Unavailable { blob: blob_name, reason }),
-			Err(_) => Ok(self.store.path(&blob.hash)),
+		let fails = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, failing).is_ok();
+		match fails || *source == absent() {
+			true => Err(FetchError::Unavailable { blob: blob_name, reason }),
+			false => Ok(self.store.path(&blob.hash)),
 		}
 	}
 }
 
-/// An engine that writes its answer, or fails.
-struct Engine(Result<&'static str, HostFault>);
+fn machine(mark: u8) -> TransportAddress {
+	TransportAddress { node_key: [mark; 32], ..Default::default() }
+}
+
+fn liar() -> TransportAddress {
+	machine(1)
+}
+
+fn absent() -> TransportAddress {
+	machine(2)
+}
+
+/// What other tasks came to, once the chain was asked as often as it is told to.
+struct Others {
+	parts: Vec<Part>,
+	failures: AtomicU32,
+}
+
+impl Upstream for Others {
+	fn parts<'a>(&'a self, _: &'a Task) -> BoxFuture<'a, anyhow::Result<Vec<Part>>> {
+		let failing = |left: u32| left.checked_sub(1);
+		let fails = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, failing).is_ok();
+		let answer = match fails {
+			true => Err(anyhow::anyhow!("task 5 has no result")),
+			false => Ok(self.parts.clone()),
+		};
+		Box::pin(async { answer })
+	}
+}
+
+/// An engine that writes its answer, or its input, or fails.
+struct Engine(Result<Option<&'static str>, HostFault>);
 
 impl Executor for Engine {
 	fn run<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Outcome, HostFault>> {
 		Box::pin(async move {
-			let answer = self.0.clone()?;
-			std::fs::write(&job.output, answer).unwrap();
+			let answer = match self.0.clone()? {
+				Some(answer) => answer.as_bytes().to_vec(),
+				None => std::fs::read(&job.input).unwrap(),
+			};
+			std::fs::write(&job.output, &answer).unwrap();
 			Ok(Outcome {
 				status: crate::executor::ExitStatus::Completed,
 				fuel_used: 42,
@@ -66,6 +106,11 @@ struct Bench {
 }
 
 fn bench(failures: u32, mismatch: bool, engine: Result<&'static str, HostFault>) -> Bench {
+	let others = Others { parts: Vec::new(), failures: AtomicU32::new(0) };
+	build(failures, mismatch, Engine(engine.map(Some)), others)
+}
+
+fn build(failures: u32, mismatch: bool, engine: Engine, others: Others) -> Bench {
 	let directory = tempfile::tempdir().unwrap();
 	let store = BlobStore::open(&directory.path().join("blobs")).unwrap();
 	let program = store.add_bytes(b"program").unwrap();
@@ -74,8 +119,9 @@ fn bench(failures: u32, mismatch: bool, engine: Result<&'static str, HostFault>)
 	let source = Source { store: store.clone(), failures: AtomicU32::new(failures), mismatch };
 	let tools = Tools {
 		transport: Arc::new(source),
+		upstream: Arc::new(others),
 		store,
-		executor: Arc::new(Engine(engine)),
+		executor: Arc::new(engine),
 		work_dir: directory.path().to_owned(),
 		genesis: [1; 32],
 		heights: watching,
@@ -84,15 +130,39 @@ fn bench(failures: u32, mismatch: bool, engine: Result<&'static str, HostFault>)
 	Bench { _directory: directory, jobs: Jobs::new(tools), task, _heights: heights }
 }
 
+/// A bench for a task that takes two outputs, each of machines that these sources stand for.
+fn dependent(sources: [&[TransportAddress]; 2], failures: u32) -> Bench {
+	let outputs: [&[u8]; 2] = [b"one", b"other"];
+	let part = |(bytes, sources): (&[u8], &[TransportAddress])| Part {
+		output: BlobRef { hash: *blake3::hash(bytes).as_bytes(), size_bytes: bytes.len() as u64 },
+		sources: sources.to_vec(),
+	};
+	let parts: Vec<Part> = outputs.into_iter().zip(sources).map(part).collect();
+	let roots: Vec<Hash32> = parts.iter().map(|part| part.output.hash).collect();
+	let others = Others { parts, failures: AtomicU32::new(failures) };
+	let mut bench = build(0, false, Engine(Ok(None)), others);
+	for bytes in outputs {
+		bench.jobs.tools.store.add_bytes(bytes).unwrap();
+	}
+	bench.task.after = After { first: 0, count: 2 };
+	bench.task.record.bundle = Some(bundle_root(bench.task.input.hash, &roots));
+	bench
+}
+
 pub(in crate::daemon) fn task(program: BlobRef, input: BlobRef) -> Task {
-	let capacity = Capacity { vcpus: 1, memory_mib: 64 };
+	let resources = Resources::cpu(500, 64);
 	Task {
+		id: KEY.task,
 		submitter: Default::default(),
 		spec: TaskSpec {
 			program: Program { kind: ProgramKind::WasiCommand, blob: program },
-			input,
 			source: TransportAddress::default(),
-			requirements: Requirements { capacity, throughput_min_mops: 0 },
+			requirements: Requirements {
+				resources,
+				throughput_min_mops: 0,
+				region: None,
+				energy: None,
+			},
 			fuel_limit: 100,
 			output_limit_bytes: 100,
 			execution_blocks: 20,
@@ -102,12 +172,25 @@ pub(in crate::daemon) fn task(program: BlobRef, input: BlobRef) -> Task {
 			price_cap_per_gfuel: 1,
 			retries: 0,
 		},
-		state: TaskState::Assigned,
-		escrow: 1,
 		submitted_at: 90,
 		deadline: 200,
+		after: After::default(),
+		is_awaited: false,
+		record: record(input),
+	}
+}
+
+fn record(input: BlobRef) -> TaskRecord {
+	TaskRecord {
+		job: 5,
+		input,
+		bundle: None,
+		state: TaskState::Assigned,
+		escrow: 1,
 		wake_at: 120,
 		attempt: 2,
+		looks: 0,
+		ticket: None,
 		retries_left: 0,
 		replicas: Default::default(),
 		excluded: Default::default(),
@@ -117,14 +200,22 @@ pub(in crate::daemon) fn task(program: BlobRef, input: BlobRef) -> Task {
 	}
 }
 
+fn grant(task: &Task) -> Grant {
+	Grant { resources: task.spec.requirements.resources, gpus: 0 }
+}
+
 /// Runs the job to its end; says whether it got as far as the program.
 async fn run(bench: &mut Bench, deadline: BlockNumber) -> (bool, Ending) {
-	bench.jobs.start(KEY, bench.task.clone(), deadline);
+	let held = grant(&bench.task);
+	bench.jobs.start(KEY, bench.task.clone(), held, deadline);
 	assert_eq!(bench.jobs.phase(KEY), Some(JobPhase::Fetching));
-	assert_eq!(bench.jobs.reserved(), bench.task.spec.requirements.capacity);
+	assert_eq!(bench.jobs.grants().collect::<Vec<_>>(), [&held]);
 	let mut executed = false;
 	loop {
 		match bench.jobs.next().await {
+			JobEvent::Needs(blobs) => {
+				assert!(bench.task.is_dependent() && blobs.len() == 2 && !executed);
+			}
 			JobEvent::Fetched(key) => {
 				assert_eq!((key, bench.jobs.phase(key)), (KEY, Some(JobPhase::Executing)));
 				executed = true;
@@ -145,7 +236,8 @@ async fn an_output_is_kept_under_the_hash_that_is_attested() {
 	let result =
 		ResultDigest { output_root, output_bytes: 2, fuel: 42, status: ExitStatus::Completed };
 	let span = Span { started_at: 98, finished_at: 98 };
-	assert_eq!(ending, Ending::Done { result, span });
+	let (program, input_root) = (bench.task.spec.program.blob.hash, bench.task.input.hash);
+	assert_eq!(ending, Ending::Done(Run { program, input_root, result, span }));
 	assert!(bench.jobs.tools.store.has(&output_root));
 	assert!(!bench.jobs.tools.work_dir.join("7-1.out").exists());
 }
@@ -154,7 +246,7 @@ async fn an_output_is_kept_under_the_hash_that_is_attested() {
 async fn a_source_that_comes_back_is_used() {
 	let mut bench = bench(1, false, Ok("42"));
 	let (executed, ending) = run(&mut bench, 120).await;
-	assert!(executed && matches!(ending, Ending::Done { .. }));
+	assert!(executed && matches!(ending, Ending::Done(_)));
 }
 
 #[tokio::test]
@@ -178,13 +270,92 @@ async fn wrong_bytes_and_own_faults_are_told_apart() {
 	assert!(matches!(ending, Ending::GivenUp { reason, .. } if reason == fault));
 }
 
+/// The length and the bytes of each part.
+fn bundle(parts: [&str; 3]) -> Vec<u8> {
+	let part = |part: &str| [&(part.len() as u64).to_le_bytes()[..], part.as_bytes()].concat();
+	parts.into_iter().flat_map(part).collect()
+}
+
+#[tokio::test]
+async fn a_dependent_task_reads_its_own_input_and_then_the_outputs_in_order() {
+	let mut bench = dependent([&[machine(3)], &[machine(3)]], 1);
+	let (executed, ending) = run(&mut bench, 120).await;
+	let Ending::Done(ended) = ending else { panic!("{ending:?}") };
+	assert!(executed);
+	assert_eq!(Some(ended.input_root), bench.task.bundle);
+	let read = *blake3::hash(&bundle(["input", "one", "other"])).as_bytes();
+	assert_eq!(ended.result.output_root, read);
+	assert!(!bench.jobs.tools.work_dir.join("7-1.in").exists());
+}
+
+#[tokio::test]
+async fn every_machine_that_computed_an_output_is_asked_for_it() {
+	let mut bench = dependent([&[absent(), liar(), machine(3)], &[liar(), machine(3)]], 0);
+	let (_, ending) = run(&mut bench, 120).await;
+	assert!(matches!(ending, Ending::Done(_)), "{ending:?}");
+}
+
+#[tokio::test]
+async fn an_output_that_nobody_serves_is_not_made_up() {
+	let unavailable = DeclineReason::BlobUnavailable;
+	for sources in [vec![], vec![absent()], vec![absent(), liar()]] {
+		let mut bench = dependent([&[machine(3)], &sources], 0);
+		let (executed, ending) = run(&mut bench, 101).await;
+		assert!(
+			!executed && matches!(ending, Ending::GivenUp { reason, .. } if reason == unavailable)
+		);
+	}
+	let (executed, ending) = run(&mut dependent([&[liar()], &[machine(3)]], 0), 101).await;
+	let mismatch = DeclineReason::BlobMismatch;
+	assert!(!executed && matches!(ending, Ending::GivenUp { reason, .. } if reason == mismatch));
+}
+
+#[tokio::test]
+async fn other_outputs_than_the_chain_released_it_with_are_not_used() {
+	let mut bench = dependent([&[machine(3)], &[machine(3)]], 0);
+	bench.task.record.bundle = Some([9; 32]);
+	let (executed, ending) = run(&mut bench, 101).await;
+	let Ending::GivenUp { reason, why } = ending else { panic!("{ending:?}") };
+	assert!(
+		!executed && reason == DeclineReason::HostFault && why.contains("other outputs"),
+		"{why}"
+	);
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_too_large_is_given_back_at_once() {
+	let output = BlobRef { hash: [1; 32], size_bytes: INPUT_BYTES_MAX };
+	let parts = vec![Part { output, sources: vec![machine(3)] }];
+	let others = Others { parts, failures: AtomicU32::new(0) };
+	let mut bench = build(0, false, Engine(Ok(None)), others);
+	bench.task.after = After { first: 0, count: 1 };
+	bench.task.record.bundle = Some(bundle_root(bench.task.input.hash, &[[1; 32]]));
+	let begun = Instant::now();
+	let (executed, ending) = run(&mut bench, 120).await;
+	let Ending::GivenUp { reason, why } = ending else { panic!("{ending:?}") };
+	assert!(!executed && begun.elapsed() < Duration::from_secs(1), "{why}");
+	assert_eq!(reason, DeclineReason::BlobMismatch);
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_noticed_before_the_program_runs() {
+	let mut bench = dependent([&[machine(3)], &[machine(3)]], 0);
+	let store = &bench.jobs.tools.store;
+	let other = *blake3::hash(b"other").as_bytes();
+	std::fs::write(store.path(&other), b"OTHER").unwrap();
+	let (executed, ending) = run(&mut bench, 120).await;
+	let fault = DeclineReason::HostFault;
+	assert!(!executed && matches!(ending, Ending::GivenUp { reason, .. } if reason == fault));
+	assert!(!bench.jobs.tools.store.has(&other));
+}
+
 #[tokio::test]
 async fn an_aborted_job_is_not_heard_of_again() {
 	let mut bench = bench(u32::MAX, false, Ok("42"));
-	bench.jobs.start(KEY, bench.task.clone(), 120);
+	bench.jobs.start(KEY, bench.task.clone(), grant(&bench.task), 120);
 	bench.jobs.abort(KEY);
 	assert_eq!(bench.jobs.phase(KEY), None);
-	assert!(timeout(Duration::from_millis(200), bench.jobs.next()).await.is_err());
+	assert!(tokio::time::timeout(Duration::from_millis(200), bench.jobs.next()).await.is_err());
 }
 
 #[test]

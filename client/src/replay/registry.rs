@@ -1,0 +1,96 @@
+//! What the registry answers and changes while machines are drawn.
+
+use super::world::World;
+use crate::{keys::AccountId, Replica, Worker};
+use aidragon_primitives::{
+	supply::{self, bucket_of, Entry, ProviderTag},
+	task::TaskSpec,
+	worker::{Candidate, EnergySource, Site, WorkerStatus},
+	WorkerId,
+};
+
+/// The first bytes of a provider's account, by which the supply tells providers apart.
+pub fn provider_tag(account: &AccountId) -> ProviderTag {
+	let mut tag = ProviderTag::default();
+	tag.iter_mut().zip(account.0).for_each(|(to, from)| *to = from);
+	tag
+}
+
+impl World {
+	/// The machine as a candidate, if it may be given work: registered, active, bonded, live, and with a valid proof.
+	pub(super) fn candidate(&self, id: WorkerId) -> Option<Candidate<AccountId>> {
+		let now = self.frame.now;
+		let worker = self.worker(id)?;
+		if worker.status != WorkerStatus::Active || !worker.availability.is_online() {
+			return None;
+		}
+		let capability = self.capability(id).filter(|capability| capability.is_valid_at(now))?;
+		let provider = self.provider(worker.provider)?;
+		if !provider.is_covered(self.frame.bond_per_worker) {
+			return None;
+		}
+		let proved = capability.proved_part(&worker.ledger.claimed(), now);
+		let free = worker.ledger.free(&proved);
+		bucket_of(&free)?;
+		let tier = worker.standing.throughput.tier;
+		let mops = capability.throughput_mops(now);
+		let entry = Entry {
+			worker: id,
+			provider: provider_tag(&worker.provider),
+			offer: worker.offer,
+			site: self.site(&worker),
+			free,
+			throughput_mops: self.frame.thresholds.counted_mops(tier, mops),
+		};
+		let stake_free = provider.stake_free(self.frame.bond_per_worker);
+		Some(Candidate { entry, provider: worker.provider, stake_free })
+	}
+
+	/// What a provider merely says of its energy counts for nothing.
+	fn site(&self, worker: &Worker) -> Site {
+		let is_attested = worker.energy_attestor.is_some_and(|account| self.is_attestor(account));
+		let energy = if is_attested { worker.site.energy } else { EnergySource::Undeclared };
+		Site { region: worker.site.region, energy }
+	}
+
+	/// Brings the supply up to date about a machine.
+	pub(super) fn supply_changed(&mut self, worker: WorkerId) {
+		match self.candidate(worker) {
+			Some(candidate) => {
+				supply::update(self, candidate.entry);
+			}
+			None => {
+				supply::remove(self, worker);
+			}
+		}
+	}
+
+	/// Takes what a drawn machine gives.
+	pub(super) fn reserve(&mut self, spec: &TaskSpec, replica: &Replica) {
+		let stake = spec.stake(replica.price_per_gfuel);
+		if let Some(Some(worker)) = self.workers.get_mut(&replica.worker) {
+			// It was checked in this draw, so it holds.
+			let _ = worker.ledger.reserve(&replica.grant(spec));
+			worker.running = worker.running.saturating_add(1);
+		}
+		if let Some(Some(provider)) = self.providers.get_mut(&replica.provider) {
+			provider.at_stake = provider.at_stake.saturating_add(stake);
+		}
+		self.supply_changed(replica.worker);
+	}
+
+	/// Gives back what a machine holds for a task that ends without a result.
+	pub(super) fn release(&mut self, spec: &TaskSpec, replica: &Replica) {
+		let stake = spec.stake(replica.price_per_gfuel);
+		let Some(mut worker) = self.worker(replica.worker) else { return };
+		let Some(mut provider) = self.provider(replica.provider) else { return };
+		if worker.ledger.release(&replica.grant(spec)).is_err() {
+			return;
+		}
+		worker.running = worker.running.saturating_sub(1);
+		provider.at_stake = provider.at_stake.saturating_sub(stake);
+		self.workers.insert(replica.worker, Some(worker));
+		self.providers.insert(replica.provider, Some(provider));
+		self.supply_changed(replica.worker);
+	}
+}

@@ -1,0 +1,647 @@
+//! Waiting: what finds no machine, and what wakes it.
+
+use crate::{mock::*, Event, Waiting, WaitingIndex, WaitingQueues, Waking, WeightInfo};
+use aidragon_primitives::{
+	resources::Resources,
+	state::TaskState,
+	task::TaskSpec,
+	waiting::{price_tier, Wake, WAKES_MAX},
+	worker::{Capacity, Hours, Offer, Region},
+	DRGN, GFUEL,
+};
+use frame_support::{assert_ok, weights::Weight};
+
+/// A task of so many cores.
+fn of(cpu_milli: u32) -> TaskSpec {
+	let mut spec = spec(1);
+	spec.requirements.resources = Resources::cpu(cpu_milli, 512);
+	spec
+}
+
+/// A task that nobody can ever do, in the queue of `like`.
+fn hopeless(like: TaskSpec) -> TaskSpec {
+	let mut spec = TaskSpec { fuel_limit: 1, ..like };
+	spec.requirements.throughput_min_mops = u32::MAX;
+	spec
+}
+
+/// With time enough.
+fn lasting(spec: TaskSpec) -> TaskSpec {
+	TaskSpec { deadline_blocks: 10_000, ..spec }
+}
+
+fn paying(price_cap: u128) -> TaskSpec {
+	TaskSpec { price_cap_per_gfuel: price_cap * DRGN, fuel_limit: GFUEL, ..spec(1) }
+}
+
+fn is_waiting(id: u64) -> bool {
+	task(id).ticket.is_some()
+}
+
+fn is_assigned(id: u64) -> bool {
+	state(id) == TaskState::Assigned
+}
+
+/// Goes on for so many blocks.
+fn pass(blocks: u32) {
+	run_to(now() + blocks);
+}
+
+/// How often it was said that a task waits.
+fn said_to_wait(id: u64) -> usize {
+	let said = RuntimeEvent::TaskMatching(Event::NothingMatched { task: id });
+	System::events().into_iter().filter(|record| record.event == said).count()
+}
+
+fn nothing_waits() -> bool {
+	Waiting::<Test>::iter().count() == 0
+		&& WaitingQueues::<Test>::iter().count() == 0
+		&& WaitingIndex::<Test>::get().cells().is_empty()
+}
+
+#[test]
+fn p5_a_new_machine_wakes_a_task_by_a_beacon_that_is_younger() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		assert!(is_waiting(id));
+		run_to(7);
+		assert_eq!(said_to_wait(id), 1);
+		add_worker(0, DRGN);
+		assert_eq!(Waking::<Test>::get().machines.len(), 1);
+		run_to(8);
+		assert!(is_waiting(id));
+		run_to(9);
+		assert_eq!(workers_of(id), vec![0]);
+		// The machine came in block 7, the beacon of which its author knew.
+		assert_eq!(task(id).replicas[0].beacon_block, 8);
+		assert!(nothing_waits() && task(id).ticket.is_none());
+		assert_eq!(Waking::<Test>::get(), Default::default());
+	});
+}
+
+#[test]
+fn p5_a_wake_is_worked_off_with_no_other_than_young_randomness() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		add_worker(0, DRGN);
+		for (block, beacon) in [(5, None), (6, Some((3, [9; 32]))), (7, Some((2, [9; 32])))] {
+			System::set_block_number(block);
+			LatestBeacon::set(beacon);
+			TaskMatching::wake_waiting(&mut frame_support::weights::WeightMeter::new());
+			assert!(is_waiting(id));
+		}
+		set_beacon(6, [9; 32]);
+		TaskMatching::wake_waiting(&mut frame_support::weights::WeightMeter::new());
+		assert_eq!(task(id).replicas[0].beacon_block, 6);
+		run_to(8);
+	});
+}
+
+#[test]
+fn p5_a_machine_that_comes_again_and_again_is_remembered_once_and_neither_sooner_nor_later() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		add_worker(0, 20 * DRGN);
+		for price in [19, 18, 17] {
+			set_offer(0, Offer::at(price * DRGN));
+		}
+		assert_eq!(Waking::<Test>::get().machines.len(), 1);
+		run_to(4);
+		for price in [16, 15, 2] {
+			set_offer(0, Offer::at(price * DRGN));
+		}
+		let [wake] = Waking::<Test>::get().machines.to_vec()[..] else { panic!("one machine") };
+		assert_eq!((wake.worker, wake.block), (0, 3));
+		run_to(5);
+		assert_eq!(task(id).replicas[0].beacon_block, 4);
+	});
+}
+
+#[test]
+fn capacity_that_is_freed_wakes_what_waits_for_it() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		let first = submit_and_draw(of(4_000));
+		let second = submit_and_draw(of(3_000));
+		assert!(is_waiting(second));
+		pass(1);
+		settle(first);
+		pass(1);
+		assert!(is_waiting(second));
+		pass(1);
+		assert_eq!(workers_of(second), vec![0]);
+	});
+}
+
+#[test]
+fn one_machine_that_comes_takes_as_much_as_it_holds_and_leaves_the_rest_waiting() {
+	build_and_execute(|| {
+		let job = submit_job(spec(1), &[(0, 0); 6]);
+		pass(2);
+		add_worker(0, DRGN);
+		pass(2);
+		assert_eq!((job..job + 6).filter(|id| is_assigned(*id)).count(), 4);
+		assert_eq!((job..job + 6).filter(|id| is_waiting(*id)).count(), 2);
+		check_invariants();
+		(job..job + 6).filter(|id| is_assigned(*id)).for_each(settle);
+		pass(2);
+		assert!((job..job + 6).all(|id| !is_waiting(id)) && nothing_waits());
+	});
+}
+
+#[test]
+fn a_lowered_price_wakes() {
+	build_and_execute(|| {
+		add_worker(0, 11 * DRGN);
+		let id = submit_and_draw(spec(1));
+		assert!(is_waiting(id));
+		set_offer(0, Offer::at(10 * DRGN));
+		pass(2);
+		assert_eq!(workers_of(id), vec![0]);
+	});
+}
+
+#[test]
+fn what_a_machine_may_not_hold_is_not_woken_by_it() {
+	build_and_execute(|| {
+		submit_and_draw(of(8_000));
+		add_worker(0, DRGN);
+		assert_eq!(Waking::<Test>::get().machines.len(), 0, "4 of 8 cores");
+		// Less than before is no news.
+		let id = submit_and_draw(TaskSpec { price_cap_per_gfuel: 1, ..spec(1) });
+		assert!(is_waiting(id));
+		let small = submit_and_draw(spec(1));
+		assert!(is_assigned(small));
+		assert_eq!(Waking::<Test>::get().machines.len(), 0);
+		settle(small);
+		assert_eq!(Waking::<Test>::get().machines.len(), 1);
+	});
+}
+
+#[test]
+fn the_higher_price_comes_first_whoever_came_first() {
+	build_and_execute(|| {
+		let ids = [2, 40, 9].map(|price| submit_and_draw(paying(price)));
+		add_large_worker(0, DRGN, Capacity::cpu(1, 4_096));
+		for id in [ids[1], ids[2], ids[0]] {
+			pass(2);
+			assert!(is_assigned(id));
+			settle(id);
+		}
+	});
+}
+
+#[test]
+fn first_come_is_first_served_within_a_queue() {
+	build_and_execute(|| {
+		// All but the first of one half octave of prices.
+		let ids: Vec<u64> = [20, 9, 12, 11].map(|price| submit_and_draw(paying(price))).into();
+		let tiers: Vec<u8> = [9, 11, 12].map(|price| price_tier(price * DRGN)).into();
+		assert!(tiers.windows(2).all(|pair| pair[0] == pair[1]));
+		add_large_worker(0, DRGN, Capacity::cpu(1, 4_096));
+		let mut served = Vec::new();
+		for _ in &ids {
+			pass(2);
+			let id = *ids.iter().find(|id| is_assigned(**id)).unwrap();
+			served.push(id);
+			settle(id);
+		}
+		let in_queue: Vec<u64> = served.into_iter().filter(|id| *id != ids[0]).collect();
+		assert_eq!(in_queue, ids[1..]);
+	});
+}
+
+#[test]
+fn a_task_that_can_never_be_met_stands_in_nobodys_way_in_another_queue() {
+	build_and_execute(|| {
+		// Better paid: one of the same shape, and one each of six others.
+		let mut stones = vec![submit(hopeless(paying(500)))];
+		for (tier, memory_mib) in [513, 1_024, 2_048, 4_096].into_iter().enumerate() {
+			let mut stone = hopeless(paying(100 + 50 * tier as u128));
+			stone.requirements.resources.memory_mib = memory_mib;
+			stones.push(submit(stone));
+		}
+		let other_shape = submit(of(2_000));
+		let id = submit_and_draw(spec(1));
+		assert!(is_waiting(id) && is_waiting(other_shape));
+		add_worker(0, DRGN);
+		pass(2);
+		assert!(is_assigned(id) && is_assigned(other_shape));
+		assert!(stones.into_iter().all(is_waiting));
+	});
+}
+
+#[test]
+fn better_paid_tasks_that_can_never_be_met_do_not_keep_a_cheaper_one_of_their_shape_waiting() {
+	build_and_execute(|| {
+		let stones: Vec<u64> =
+			(0..14).map(|octave| submit(lasting(hopeless(paying(20 << octave))))).collect();
+		let id = submit_and_draw(lasting(spec(1)));
+		add_worker(0, DRGN);
+		// Eight queues a time: with those that it wakes, and with every look by the clock.
+		pass(2 + 20 * 5);
+		assert!(task(id).attempt > 0, "{:?}", task(id).ticket);
+		assert!(stones.into_iter().all(is_waiting));
+	});
+}
+
+/// Tasks that nobody can do, in so many queues of cells of their own, eight in each.
+fn block_queues(count: u32, price_cap: u128) {
+	for n in 0..count {
+		let mut stone = lasting(hopeless(paying(price_cap << n)));
+		stone.requirements.resources = Resources::cpu(1_000 * (1 + n / 4), 512 << (n % 4));
+		submit_job(stone, &[(0, 0); 8]);
+	}
+}
+
+#[test]
+fn a_machine_tries_by_turns_what_pays_most_and_whatever_comes() {
+	build_and_execute(|| {
+		block_queues(12, 20);
+		let mut cheapest = lasting(paying(2));
+		cheapest.requirements.resources = Resources::cpu(4_000, 512);
+		let id = submit_and_draw(cheapest);
+		assert_eq!(WaitingQueues::<Test>::iter().count(), 13);
+		// Between two looks by the clock.
+		run_to(23);
+		add_worker(0, DRGN);
+		let drawn = (0..7).any(|_| {
+			pass(2);
+			set_offer(0, Offer::at(DRGN - u128::from(now())));
+			is_assigned(id)
+		});
+		assert!(drawn && now() < 40);
+	});
+}
+
+/// Lets waking take no more of a block than a draw and some thirty looks.
+fn be_tight() {
+	let draw = <() as WeightInfo>::draw(3);
+	let looks = <() as WeightInfo>::wake_step().saturating_mul(2);
+	AgendaWeight::set(
+		draw.saturating_add(looks).saturating_mul(4).saturating_add(Weight::from_parts(4, 4)),
+	);
+}
+
+#[test]
+fn p3_a_machine_with_more_to_try_than_a_block_holds_does_not_keep_the_next_one_waiting() {
+	build_and_execute(|| {
+		block_queues(8, 3);
+		let mut large = lasting(paying(9_000));
+		large.requirements.resources = Resources::cpu(8_000, 512);
+		let id = submit_and_draw(large);
+		pass(8);
+		be_tight();
+		add_worker(0, DRGN);
+		add_large_worker(1, DRGN, Capacity::cpu(8, 8_192));
+		pass(2);
+		let first = Waking::<Test>::get().machines.first().map(|wake| wake.worker);
+		assert_eq!((is_assigned(id), first), (false, Some(1)), "the other one was interrupted");
+		pass(1);
+		assert!(is_assigned(id));
+	});
+}
+
+#[test]
+fn p3_machines_with_more_to_try_than_a_block_holds_do_not_put_off_the_look_by_the_clock() {
+	build_and_execute(|| {
+		UnixMs::set(0);
+		block_queues(6, 30);
+		let mut large = lasting(paying(2));
+		large.requirements.resources = Resources::cpu(8_000, 512);
+		add_large_worker(0, DRGN, Capacity::cpu(8, 8_192));
+		set_offer(
+			0,
+			Offer { hours: Some(Hours { from_minute: 60, until_minute: 120 }), ..Offer::at(DRGN) },
+		);
+		let id = submit_and_draw(large);
+		pass(8);
+		assert!(is_waiting(id));
+		be_tight();
+		add_worker(1, DRGN);
+		UnixMs::set(60 * 60_000);
+		let drawn = (0..100).any(|_| {
+			pass(1);
+			assert_eq!(Waking::<Test>::get().machines.len(), 1, "it is never done");
+			is_assigned(id)
+		});
+		assert!(drawn);
+	});
+}
+
+#[test]
+fn tasks_at_the_head_that_can_never_be_met_let_those_behind_them_pass() {
+	build_and_execute(|| {
+		let stones: Vec<u64> = (0..7).map(|_| submit_and_draw(hopeless(spec(1)))).collect();
+		let id = submit_and_draw(spec(1));
+		let queue = task(id).ticket.unwrap().queue;
+		assert!(stones.iter().all(|stone| task(*stone).ticket.unwrap().queue == queue));
+		add_worker(0, DRGN);
+		pass(2);
+		assert!(is_assigned(id));
+		assert!(stones.into_iter().all(is_waiting));
+	});
+}
+
+#[test]
+fn hundreds_at_the_head_that_can_never_be_met_are_passed_in_time() {
+	build_and_execute(|| {
+		let job = submit_job(lasting(hopeless(spec(1))), &[(0, 0); 200]);
+		pass(2);
+		let id = submit_and_draw(lasting(spec(1)));
+		add_worker(0, DRGN);
+		// Each time a machine has more left, eight of them go to the end.
+		for _ in 0..26 {
+			pass(2);
+			set_offer(0, Offer::at(DRGN + u128::from(now())));
+		}
+		assert!(task(id).attempt > 0);
+		assert!((job..job + 200).all(is_waiting));
+	});
+}
+
+#[test]
+fn places_that_tasks_have_left_do_not_hide_those_behind_them() {
+	build_and_execute(|| {
+		let job = submit_job(spec(1), &[(0, 0); 100]);
+		pass(2);
+		let id = submit_and_draw(spec(1));
+		let first = (job..job + 100).min_by_key(|id| task(*id).ticket.unwrap().number).unwrap();
+		for other in (job..job + 100).filter(|id| *id != first) {
+			assert_ok!(TaskMatching::cancel_task(signed(submitter()), other));
+		}
+		add_large_worker(0, DRGN, Capacity::cpu(2, 4_096));
+		pass(2);
+		assert!(is_assigned(first) && is_assigned(id));
+		assert!(nothing_waits());
+	});
+}
+
+#[test]
+fn a_task_that_is_cancelled_leaves_its_queue() {
+	build_and_execute(|| {
+		let ids: Vec<u64> = (0..3).map(|_| submit_and_draw(spec(1))).collect();
+		for id in [ids[1], ids[0], ids[2]] {
+			assert!(is_waiting(id));
+			assert_ok!(TaskMatching::cancel_task(signed(submitter()), id));
+			assert_eq!(task(id).ticket, None);
+			check_invariants();
+		}
+		assert!(nothing_waits());
+		add_worker(0, DRGN);
+		assert_eq!(Waking::<Test>::get().machines.len(), 0, "nobody waits for it");
+	});
+}
+
+#[test]
+fn p3_a_task_that_expires_leaves_its_queue() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		let last_draw = TaskMatching::last_draw(&job(id));
+		run_to(last_draw - 1);
+		// What a machine that comes now wakes is drawn one block too late.
+		add_worker(0, DRGN);
+		run_to(last_draw);
+		assert!(is_waiting(id));
+		run_to(last_draw + 1);
+		assert_eq!(state(id), TaskState::Expired);
+		assert!(nothing_waits());
+		pass(5);
+		assert_eq!((worker(0).running, Waking::<Test>::get()), (0, Default::default()));
+	});
+}
+
+#[test]
+fn a_machine_that_wakes_in_the_block_of_the_last_draw_still_gets_the_task() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		let last_draw = TaskMatching::last_draw(&job(id));
+		run_to(last_draw - 2);
+		add_worker(0, DRGN);
+		run_to(last_draw);
+		assert!(is_assigned(id));
+	});
+}
+
+#[test]
+fn a_task_of_several_replicas_waits_for_as_many_providers() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(2));
+		add_worker(0, DRGN);
+		pass(3);
+		assert!(is_waiting(id));
+		// Another machine of the same provider.
+		add_machine(1, provider(0), Offer::at(DRGN), Capacity::cpu(4, 4_096));
+		prove(1, proved(2_000, 100_000));
+		pass(3);
+		assert!(is_waiting(id));
+		assert_eq!(said_to_wait(id), 1);
+		let report = TaskMatching::why_waiting(id).unwrap();
+		assert_eq!((report.fitting, report.providers), (2, 1));
+		add_worker(2, 5 * DRGN);
+		pass(2);
+		let providers: Vec<_> =
+			task(id).replicas.iter().map(|replica| replica.provider.clone()).collect();
+		assert_eq!(providers.len(), 2);
+		assert!(providers.contains(&provider(0)) && providers.contains(&provider(2)));
+	});
+}
+
+#[test]
+fn a_machine_that_had_the_task_wakes_it_in_vain() {
+	build_and_execute(|| {
+		add_worker(0, DRGN);
+		let id = submit_and_draw(TaskSpec { retries: 3, ..spec(1) });
+		let reason = aidragon_primitives::task::DeclineReason::HostFault;
+		assert_ok!(TaskMatching::decline_task(signed(hot_key(0)), id, reason));
+		pass(2);
+		assert!(is_waiting(id));
+		for price in 2..8 {
+			set_offer(0, Offer::at(price * DRGN));
+			pass(2);
+			assert!(is_waiting(id));
+		}
+		add_worker(1, DRGN);
+		pass(2);
+		assert_eq!(workers_of(id), vec![1]);
+	});
+}
+
+#[test]
+fn a_task_that_was_woken_goes_to_the_best_machine_not_to_the_one_that_came() {
+	build_and_execute(|| {
+		UnixMs::set(0);
+		add_worker(0, DRGN);
+		let hours = Some(Hours { from_minute: 60, until_minute: 120 });
+		set_offer(0, Offer { hours, ..Offer::at(DRGN) });
+		let id = submit_and_draw(spec(1));
+		assert!(is_waiting(id));
+		// It opened, and nobody noticed.
+		UnixMs::set(60 * 60_000);
+		add_worker(1, 2 * DRGN);
+		pass(2);
+		assert_eq!(workers_of(id), vec![0]);
+	});
+}
+
+#[test]
+fn a_machine_that_came_is_looked_at_however_large_the_market() {
+	build_and_execute(|| {
+		add_worker(0, 11 * DRGN);
+		crowd(600);
+		for worker in 1..6 {
+			let id = submit(spec(1));
+			pass(8);
+			assert!(is_waiting(id));
+			// One page of twenty has it, and a draw sees four.
+			add_worker(worker, DRGN);
+			pass(2);
+			assert_eq!(workers_of(id), vec![worker]);
+			assert_ok!(NodeRegistry::drain(signed(provider(worker)), worker));
+		}
+	});
+}
+
+#[test]
+fn every_20_blocks_what_waits_is_looked_at_without_anybody_having_come() {
+	build_and_execute(|| {
+		UnixMs::set(0);
+		add_worker(0, DRGN);
+		set_offer(
+			0,
+			Offer { hours: Some(Hours { from_minute: 60, until_minute: 120 }), ..Offer::at(DRGN) },
+		);
+		let id = submit_and_draw(spec(1));
+		run_to(39);
+		assert_eq!(Waking::<Test>::get(), Default::default());
+		UnixMs::set(60 * 60_000);
+		run_to(40);
+		assert_eq!(Waking::<Test>::get().others_at, Some(40));
+		run_to(41);
+		assert!(is_waiting(id));
+		run_to(42);
+		assert_eq!(task(id).replicas[0].beacon_block, 41);
+		settle(id);
+		run_to(80);
+		assert_eq!(Waking::<Test>::get(), Default::default(), "nobody waits any more");
+	});
+}
+
+#[test]
+fn a_look_by_the_clock_reaches_every_queue_sooner_or_later() {
+	build_and_execute(|| {
+		UnixMs::set(0);
+		add_large_worker(0, DRGN, Capacity::cpu(200, 1 << 20));
+		set_offer(
+			0,
+			Offer { hours: Some(Hours { from_minute: 60, until_minute: 120 }), ..Offer::at(DRGN) },
+		);
+		// Twenty queues, as many as there are blocks between two looks, of tasks that nobody can do, and one for the machine.
+		for cores in [1_000, 2_000, 3_000, 4_000, 6_000] {
+			for memory in [512, 1_024, 2_048, 4_096] {
+				let mut stone = lasting(hopeless(spec(1)));
+				stone.requirements.resources = Resources::cpu(cores, memory);
+				submit(stone);
+			}
+		}
+		let id = submit_and_draw(lasting(of(5_000)));
+		assert_eq!(WaitingQueues::<Test>::iter().count(), 20);
+		UnixMs::set(60 * 60_000);
+		run_to(20 * 30);
+		assert!(task(id).attempt > 0);
+	});
+}
+
+#[test]
+fn more_machines_than_are_remembered_come_and_all_that_waits_is_served() {
+	build_and_execute(|| {
+		let count = WAKES_MAX + 8;
+		let job = submit_job(paying(10), &vec![(0, 0); count as usize]);
+		pass(2);
+		assert!((job..job + u64::from(count)).all(is_waiting));
+		for owner in 0..5 {
+			assert_ok!(NodeRegistry::register_provider(signed(provider(owner)), BOND));
+		}
+		for worker in 0..count {
+			add_machine(worker, provider(worker / 8), Offer::at(DRGN), Capacity::cpu(1, 4_096));
+			prove(worker, proved(200, 100_000));
+		}
+		let wakes = Waking::<Test>::get();
+		assert_eq!((wakes.machines.len() as u32, wakes.others_at), (WAKES_MAX, Some(3)));
+		pass(2);
+		assert!((job..job + u64::from(count)).all(is_assigned));
+		assert_eq!(Waking::<Test>::get(), Default::default());
+	});
+}
+
+#[test]
+fn machines_that_come_in_every_block_do_not_put_off_the_others() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		let note = |first: u32| {
+			let wakes = (first..first + WAKES_MAX + 1).map(|worker| Wake {
+				worker,
+				bucket: 0,
+				block: now(),
+			});
+			Waking::<Test>::mutate(|waking| wakes.for_each(|wake| waking.note(wake)));
+		};
+		note(100);
+		assert_eq!(Waking::<Test>::get().others_at, Some(3));
+		pass(1);
+		note(200);
+		assert_eq!(Waking::<Test>::get().others_at, Some(3));
+		UnixMs::set(0);
+		pass(1);
+		assert_eq!(Waking::<Test>::get().others_at, None);
+		assert!(is_waiting(id));
+	});
+}
+
+#[test]
+fn a_machine_that_leaves_before_its_wake_is_worked_off_is_forgotten() {
+	build_and_execute(|| {
+		let id = submit_and_draw(spec(1));
+		add_worker(0, DRGN);
+		assert_ok!(NodeRegistry::drain(signed(provider(0)), 0));
+		pass(2);
+		assert!(is_waiting(id));
+		assert_eq!(Waking::<Test>::get(), Default::default());
+	});
+}
+
+#[test]
+fn two_machines_that_come_in_one_block_get_one_task_once() {
+	build_and_execute(|| {
+		let before = free(&submitter());
+		let id = submit_and_draw(spec(1));
+		add_worker(0, DRGN);
+		add_worker(1, DRGN);
+		assert_eq!(Waking::<Test>::get().machines.len(), 2);
+		pass(2);
+		assert_eq!(workers_of(id).len(), 1);
+		assert_eq!(worker(0).running + worker(1).running, 1);
+		settle(id);
+		assert_eq!(free(&submitter()), before - DRGN);
+	});
+}
+
+#[test]
+fn p12_a_task_that_waits_says_what_is_missing() {
+	build_and_execute(|| {
+		for worker in 0..3 {
+			add_worker(worker, (4 + 4 * u128::from(worker)) * DRGN);
+		}
+		let mut far = spec(1);
+		far.requirements.region = Some(Region(*b"AQ"));
+		let id = submit_and_draw(far);
+		let report = TaskMatching::why_waiting(id).unwrap();
+		assert_eq!((report.machines, report.looked_at, report.fitting), (3, 3, 0));
+		assert!(report
+			.sentence
+			.contains("3 machines may be given work, 0 of them stand in the region"));
+		assert_eq!(TaskMatching::why_waiting(id + 1), None);
+		assert_ok!(TaskMatching::cancel_task(signed(submitter()), id));
+		assert_eq!(TaskMatching::why_waiting(id), None);
+	});
+}
