@@ -3,7 +3,7 @@
 use crate::{Assignments, Config, Event, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
-	interface::{Conduct, Escrow, Payment, Reservation, SupplyListener, WorkerDirectory},
+	interface::{Conduct, Escrow, Payment, Reservation, WorkerDirectory},
 	job::Job,
 	payout,
 	state::{transition, FailureReason, TaskEvent},
@@ -40,10 +40,6 @@ impl<T: Config> Pallet<T> {
 			let stake = spec.stake(replica.price_per_gfuel);
 			let reservation = Reservation { grant: replica.grant(spec), stake };
 			T::Directory::release(replica.worker, &reservation, conduct);
-			if conduct == Conduct::Missed {
-				// It is off line now, and nobody calls it any more.
-				Self::went_silent(replica.worker);
-			}
 			false
 		});
 	}

@@ -125,7 +125,8 @@ fn p3_p6_with_everything_full_every_block_keeps_its_weight_and_all_gets_done() {
 				check_invariants();
 			}
 			full_at_once |= Waiting::<Test>::iter().count() > 0
-				&& frozen() > 0 && !Waking::<Test>::get().machines.is_empty();
+				&& frozen() > 0
+				&& !Waking::<Test>::get().machines.is_empty();
 		}
 		assert!(full_at_once);
 		let mut block = 70;
