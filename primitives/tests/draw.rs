@@ -380,7 +380,8 @@ fn among_equals_the_fast_and_the_green_go_by_price_and_all_by_what_is_left_unuse
 	for policy in [MatchingPolicy::Fastest, MatchingPolicy::Greenest] {
 		assert_eq!(ranking(&priced, policy), [1, 0]);
 	}
-	let sized = [cpu(4_000, 4_096), cpu(4_000, 2_048), cpu(2_000, 2_048)];
+	// Machines are told apart where one could hold 64 times as many such tasks.
+	let sized = [cpu(4_096_000, 1 << 22), cpu(64_000, 1 << 22), cpu(4_000_000, 1 << 10)];
 	let sized = (0..).zip(sized).map(|(worker, free)| Entry { free, ..machine(worker) });
 	let sized: Vec<Entry> = sized.collect();
 	POLICIES.into_iter().for_each(|policy| assert_eq!(ranking(&sized, policy), [2, 1, 0]));
@@ -673,15 +674,18 @@ fn a_machine_that_woke_the_task_and_is_seen_anyway_is_looked_at_once() {
 
 #[test]
 fn in_a_large_market_a_balanced_task_looks_at_the_tightest_buckets() {
-	let wide = [(1_000, 1 << 19), (1_000, 1 << 18), (1_000, 1 << 17), (1_000, 1 << 16)];
-	let tight = [(2_000, 1_024), (1_000, 2_048), (2_000, 2_048), (3_000, 1_024)];
-	let frees = wide.into_iter().chain(tight).map(|(milli, mib)| cpu(milli, mib));
+	let counts = [5, 6, 7, 8, 1, 2, 3, 4];
+	let frees = counts.into_iter().map(|count| gpus(&[1_000; 8][..count]));
 	let machines = (0..).zip(frees).map(|(worker, free)| Entry { free, ..machine(worker) });
 	let store = market(machines);
-	let spec = spec(MatchingPolicy::Balanced);
-	let (drawn, notes) = draw(&store, &request(&spec, 1), &seed(1));
-	let seen: BTreeSet<WorkerId> = notes.iter().map(|note| note.entry.worker).collect();
-	assert_eq!((seen, chosen(&drawn)), ([4, 5, 6, 7].into(), vec![5]));
+	let mut spec = spec(MatchingPolicy::Balanced);
+	spec.requirements.resources.gpu = GpuShare { count: 1, milli: 1_000, ..GpuShare::default() };
+	for number in 0..20 {
+		let (drawn, notes) = draw(&store, &request(&spec, 1), &seed(number));
+		let seen: BTreeSet<WorkerId> = notes.iter().map(|note| note.entry.worker).collect();
+		assert_eq!((seen.len(), chosen(&drawn)), (PAGES_MAX, vec![4]));
+		assert!(seen.is_superset(&[4, 5, 6].into()), "{seen:?}");
+	}
 }
 
 #[test]
@@ -764,6 +768,38 @@ fn p5_equal_machines_of_sparse_buckets_are_drawn_as_often_as_those_of_a_long_one
 	for policy in [MatchingPolicy::Cheapest, MatchingPolicy::Fastest, MatchingPolicy::Greenest] {
 		assert_even(tally(&store, &spec(policy), 10_000).into_values());
 	}
+}
+
+#[test]
+fn p5_machines_that_have_a_task_are_drawn_not_much_more_often_than_idle_ones() {
+	// Every tenth has three of four cores left.
+	let free = |worker| cpu(if worker % 10 == 0 { 3_000 } else { 4_000 }, 4_096);
+	let store = market((0..200).map(|worker| Entry { free: free(worker), ..machine(worker) }));
+	for policy in POLICIES {
+		let counts = tally(&store, &spec(policy), 5_000);
+		let busy: u32 = counts.iter().filter(|(id, _)| *id % 10 == 0).map(|(_, count)| count).sum();
+		// 500 where all are alike; a third more room is preferred once in fifteen times.
+		assert!((400..=900).contains(&busy), "{busy} {policy:?}");
+	}
+}
+
+#[test]
+fn a_balanced_task_leaves_scarce_graphics_processors_to_those_that_name_them() {
+	let free =
+		|worker, class| Free { gpu_class: class, ..gpus(&[1_000; 2][..1 + worker as usize % 2]) };
+	let class = |worker| if worker < 10 { 5 } else { 3 };
+	let machines =
+		(0..100).map(|worker| Entry { free: free(worker, class(worker)), ..machine(worker) });
+	let store = market(machines);
+	let mut spec = spec(MatchingPolicy::Balanced);
+	spec.requirements.resources.gpu = GpuShare { count: 1, milli: 1_000, ..GpuShare::default() };
+	let scarce = |spec: &TaskSpec| -> u32 {
+		tally(&store, spec, 2_000).range(..10).map(|(_, count)| count).sum()
+	};
+	// The square of a ninth, of 2,000: 24.
+	assert!((5..=60).contains(&scarce(&spec)), "{}", scarce(&spec));
+	spec.requirements.resources.gpu.classes = 1 << 5;
+	assert_eq!(scarce(&spec), 2_000);
 }
 
 #[test]

@@ -253,12 +253,30 @@ fn choose_pages(
 	stream: &mut SeedStream,
 ) -> Vec<(Bucket, u32)> {
 	let tight = match spec.matching {
+		MatchingPolicy::Balanced if spec.requirements.resources.gpu.count == 0 => {
+			sure_pages(eligible, &spec.requirements.resources, used, stream)
+		}
 		MatchingPolicy::Balanced => {
 			tight_pages(eligible, &spec.requirements.resources, preferred, used, stream)
 		}
 		_ => Vec::new(),
 	};
-	spread_pages(eligible, tight, used, stream)
+	spread_pages(eligible, tight, PAGES_MAX, used, stream)
+}
+
+/// Pages of machines that surely hold a task without graphics processors, drawn alike from those that have the fewest of these free.
+fn sure_pages(
+	eligible: &[(Bucket, u32)],
+	needed: &Resources,
+	used: &[(Bucket, u32)],
+	stream: &mut SeedStream,
+) -> Vec<(Bucket, u32)> {
+	let shape = |(bucket, _): &&(Bucket, u32)| Shape::of_bucket(*bucket);
+	let sure = || eligible.iter().filter(|bucket| shape(bucket).surely_holds(needed));
+	let fewest = sure().map(|bucket| shape(&bucket).gpu_state).min();
+	let buckets: Vec<(Bucket, u32)> =
+		sure().filter(|bucket| Some(shape(bucket).gpu_state) == fewest).copied().collect();
+	spread_pages(&buckets, Vec::new(), TIGHT_PAGES_MAX, used, stream)
 }
 
 /// A page each of the tightest buckets, of the preferred class where there is one; the last one of a bucket that surely holds the
@@ -288,17 +306,18 @@ fn tight_pages(
 	keys
 }
 
-/// Pages of machines drawn from all buckets alike, beside those that are chosen already.
+/// Pages of machines drawn from all buckets alike, beside those that are chosen already, up to so many in all.
 fn spread_pages(
 	eligible: &[(Bucket, u32)],
 	mut keys: Vec<(Bucket, u32)>,
+	most: usize,
 	used: &[(Bucket, u32)],
 	stream: &mut SeedStream,
 ) -> Vec<(Bucket, u32)> {
 	let machines = eligible.iter().fold(0u32, |sum, (_, length)| sum.saturating_add(*length));
 	// Some draws hit a page that is taken; twice the number of tries makes up for most of them.
 	for _ in 0..PAGES_MAX * 2 {
-		if keys.len() >= PAGES_MAX {
+		if keys.len() >= most {
 			break;
 		}
 		let mut position = stream.below(machines);

@@ -45,7 +45,11 @@ pub fn score(entry: &Entry, needed: &Resources, policy: MatchingPolicy, seed: &H
 		MatchingPolicy::Greenest => (greenness(entry.site.energy), price),
 		MatchingPolicy::Balanced => (price_for_throughput(price, entry.throughput_mops), 0),
 	};
-	Score { first, second, waste: waste(&entry.free, needed), chance: chance(seed, entry.worker) }
+	let waste = match needed.gpu.count {
+		0 => waste_without_gpus(&entry.free, needed, seed),
+		_ => waste(&entry.free, needed),
+	};
+	Score { first, second, waste, chance: chance(seed, entry.worker) }
 }
 
 fn greenness(energy: EnergySource) -> u128 {
@@ -80,6 +84,25 @@ fn waste(free: &Free, needed: &Resources) -> u64 {
 		+ u64::from(gpu_left) * 1_000
 		+ u64::from(cpu_left) / 100
 		+ u64::from(memory_left) / 400
+}
+
+/// What a task wastes that takes no graphics processor: those that are free, and then large machines.
+///
+/// How much is free of cores and memory says little of how large a machine is, and whoever has a task already must not be preferred to
+/// whoever is idle. So machines are told apart only by steps of 64 times, whose limits lie elsewhere in every draw: one that could
+/// hold 64 times as many such tasks is always spared, one that could hold a third more once in fifteen times.
+fn waste_without_gpus(free: &Free, needed: &Resources, seed: &Hash32) -> u64 {
+	let times = |has: u32, needs: u32| u64::from(has) * 256 / u64::from(needs.max(1));
+	let times = times(free.cpu_milli, needed.cpu_milli)
+		.min(times(free.memory_mib, needed.memory_mib))
+		.max(1);
+	// The logarithm to base 2 in 256ths, straight between powers.
+	let whole = times.ilog2();
+	let rest = (times << 8 >> whole) & 0xff;
+	let logarithm = u64::from(whole) * 256 + rest;
+	let [.., limit] = *seed;
+	let steps = (logarithm + u64::from(limit) * 6) / (256 * 6);
+	u64::from(free.total_gpu_milli()) * 1_000 + steps
 }
 
 /// Spreads the seed over machines. Each bit of the result depends on every bit of both.

@@ -227,6 +227,25 @@ mod tests {
 	}
 
 	#[test]
+	fn a_bucket_holds_as_many_tasks_as_its_scarcest_part_allows() {
+		let gpu = GpuShare { count: 1, milli: 500, ..Default::default() };
+		let needed = Resources { gpu, ..Resources::cpu(2_000, 1_024) };
+		let shape = |gpu_state, cpu_tier, memory_tier| Shape {
+			gpu_class: 0,
+			gpu_state,
+			cpu_tier,
+			memory_tier,
+		};
+		// Two whole ones, 16 cores, 16 GiB; then half of one, 3 cores, 512 MiB.
+		assert_eq!(shape(11, 8, 6).times_held(&needed), 400);
+		assert_eq!(shape(5, 8, 6).times_held(&needed), 100);
+		assert_eq!(shape(11, 3, 6).times_held(&needed), 150);
+		assert_eq!(shape(11, 8, 1).times_held(&needed), 50);
+		let broken = [0, 1, 9, 10].map(|state| shape(state, 0, 0).is_broken_into());
+		assert_eq!(broken, [false, true, true, false]);
+	}
+
+	#[test]
 	fn machines_without_graphics_processors_are_tightest_for_tasks_without() {
 		let least = Shape::needed(&Resources::cpu(1_000, 512));
 		let shape =

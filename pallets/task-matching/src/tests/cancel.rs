@@ -74,6 +74,22 @@ fn p2_a_machine_at_work_is_paid_for_the_part_of_its_time_that_is_over() {
 }
 
 #[test]
+fn p2_a_machine_whose_time_is_long_over_is_paid_the_most_that_the_task_allows_and_no_more() {
+	build_and_execute(|| {
+		add_worker(0, 10 * DRGN);
+		let purses = purses();
+		let (id, other) = (submit(spec(1)), submit(spec(1)));
+		run_to(3);
+		// The agenda lags behind.
+		System::set_block_number(60);
+		cancel(id);
+		assert_eq!(earned(0, &purses), net(100 * DRGN));
+		assert_eq!((task(id).escrow, task(other).escrow), (0, 100 * DRGN));
+		System::set_block_number(3);
+	});
+}
+
+#[test]
 fn p2_a_machine_that_is_bound_is_paid_the_most_that_the_task_allows() {
 	build_and_execute(|| {
 		let id = three();

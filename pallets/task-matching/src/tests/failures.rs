@@ -80,6 +80,15 @@ fn p8_a_machine_that_comes_back_in_time_keeps_its_task() {
 }
 
 #[test]
+fn a_machine_that_has_nothing_falls_silent_without_anybody_looking_at_it_again() {
+	build_and_execute(|| {
+		add_worker(0, DRGN / 2);
+		fall_silent(0);
+		assert_eq!(Agenda::<Test>::iter().count(), 0);
+	});
+}
+
+#[test]
 fn a_machine_that_falls_silent_twice_has_each_time_the_whole_grace() {
 	build_and_execute(|| {
 		add_worker(0, DRGN / 2);

@@ -4,6 +4,7 @@ use crate::{mock::*, Event};
 use aidragon_primitives::{
 	state::{FailureReason, TaskState},
 	task::DeclineReason,
+	worker::{Capacity, Offer},
 	DRGN, GFUEL,
 };
 use frame_support::assert_ok;
@@ -136,6 +137,74 @@ fn machines_that_do_not_reveal_are_replaced_together_with_the_others() {
 		assert_eq!(second.len(), 2);
 		// What one of them revealed is public: only machines that had no part in it may repeat it.
 		assert!(second.iter().all(|worker| !first.contains(worker)));
+	});
+}
+
+#[test]
+fn p8_whoever_did_not_reveal_missed_a_deadline_and_nobody_else_did() {
+	build_and_execute(|| {
+		for worker in 0..2 {
+			add_worker(worker, DRGN);
+		}
+		let id = submit_and_draw(spec(2));
+		for worker in 0..2 {
+			commit(id, worker, digest(1, GFUEL));
+		}
+		// Twelve blocks for the reveals.
+		assert_eq!(task(id).wake_at, now() + 12);
+		reveal(id, 0, digest(1, GFUEL));
+		run_to(task(id).wake_at);
+		assert_eq!((state(id), task(id).wake_at), (TaskState::Queued, 0));
+		assert_eq!([0, 1].map(|machine| worker(machine).missed), [0, 1]);
+	});
+}
+
+#[test]
+fn p8_whoever_did_not_reveal_missed_a_deadline_though_the_others_agreed() {
+	build_and_execute(|| {
+		for worker in 0..3 {
+			add_worker(worker, DRGN);
+		}
+		let before = free(&provider(2));
+		let id = submit_and_draw(spec(3));
+		for worker in 0..3 {
+			commit(id, worker, digest(1, GFUEL));
+		}
+		for worker in 0..2 {
+			reveal(id, worker, digest(1, GFUEL));
+		}
+		run_to(task(id).wake_at);
+		assert_eq!(state(id), TaskState::Settled);
+		let counts = [0, 1, 2].map(|machine| (worker(machine).accepted, worker(machine).missed));
+		assert_eq!(counts, [(1, 0), (1, 0), (0, 1)]);
+		assert_eq!(free(&provider(2)), before);
+	});
+}
+
+#[test]
+fn p5_a_machine_of_a_provider_that_is_bound_already_replaces_nobody() {
+	build_and_execute(|| {
+		for worker in 0..2 {
+			add_worker(worker, DRGN);
+		}
+		// The cheapest of all, which comes too late for the first draw.
+		let id = submit_and_draw(spec(2));
+		add_machine(2, provider(0), Offer::at(1), Capacity::cpu(4, 4_096));
+		prove(2, proved(2_000, 100_000));
+		commit(id, 0, digest(1, GFUEL));
+		let reason = DeclineReason::HostFault;
+		assert_ok!(TaskMatching::decline_task(signed(hot_key(1)), id, reason));
+		run_to(now() + 3);
+		assert_eq!((state(id), workers_of(id)), (TaskState::Queued, vec![0]));
+		let report = TaskMatching::why_waiting(id).unwrap();
+		assert_eq!((report.fitting, report.providers), (0, 0));
+		// Nor does it where it comes with more than before.
+		assert_ok!(NodeRegistry::update_offer(signed(provider(0)), 2, Offer::at(2)));
+		run_to(now() + 3);
+		assert_eq!(workers_of(id), vec![0]);
+		add_worker(3, DRGN);
+		run_to(now() + 2);
+		assert_eq!(workers_of(id), vec![0, 3]);
 	});
 }
 

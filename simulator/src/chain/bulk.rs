@@ -1,0 +1,28 @@
+//! A supply written at once, where what counts is what comes after.
+
+use super::runtime::Sim;
+use aidragon_primitives::supply::{Bucket, Directory, Entry, Page, Place, Shape, PAGE_MACHINES};
+use pallet_task_matching as pallet;
+use std::collections::BTreeMap;
+
+/// Fills an empty supply with machines in this order, page by page. The same bytes as one by one, as long as there are fewer than
+/// 1,700 different buckets. Within externalities only.
+pub(super) fn fill(entries: Vec<Entry>) {
+	let mut buckets: BTreeMap<Bucket, Vec<Entry>> = BTreeMap::new();
+	for entry in entries {
+		buckets.entry(Shape::of(&entry.free).bucket()).or_default().push(entry);
+	}
+	let lengths = buckets.iter().map(|(bucket, entries)| (*bucket, entries.len() as u32));
+	if let Some(directory) = Directory::from_buckets(lengths.collect()) {
+		pallet::SupplyDirectory::<Sim>::put(directory);
+	}
+	for (bucket, entries) in buckets {
+		for (position, entry) in (0..).zip(&entries) {
+			pallet::SupplyPlaces::<Sim>::insert(entry.worker, Place { bucket, position });
+		}
+		for (number, entries) in (0u32..).zip(entries.chunks(PAGE_MACHINES as usize)) {
+			let page = Page::truncate_from(entries.to_vec());
+			pallet::SupplyPages::<Sim>::insert((bucket, number), page);
+		}
+	}
+}
