@@ -2,7 +2,7 @@
 
 use crate::{amount::Amount, exit::EXIT_CODES, output::Format, task::state::StateFilter};
 use aidragon_client::keys::AccountId;
-use aidragon_primitives::{JobId, TaskId, WorkerId};
+use aidragon_primitives::{BlockNumber, JobId, TaskId, WorkerId};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::{net::IpAddr, path::PathBuf};
@@ -145,6 +145,15 @@ pub enum TaskCommand {
 		/// The draw, counted from 0 [default: the last one of which it has machines]
 		#[arg(long)]
 		attempt: Option<u8>,
+	},
+	/// Repeat every draw of some blocks, and compare it with what the chain recorded
+	Audit {
+		/// The first block [default: 99 before the last one]
+		#[arg(long, value_name = "BLOCK")]
+		from: Option<BlockNumber>,
+		/// The last block [default: the last finalized one]
+		#[arg(long, value_name = "BLOCK")]
+		to: Option<BlockNumber>,
 	},
 	/// Fetch the result of a settled task from a machine that computed it, and check it
 	Fetch {

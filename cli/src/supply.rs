@@ -2,10 +2,10 @@
 
 use aidragon_client::{
 	chain::{all_pages, ChainError, Snapshot},
-	replay::provider_tag,
 	Task,
 };
 use aidragon_primitives::{
+	drawing::provider_tag,
 	matching::{Misfit, Survey, Wanted},
 	payout,
 	supply::{Entry, ProviderTag, PAGE_MACHINES},

@@ -1,5 +1,6 @@
 //! Commands about tasks.
 
+pub mod audit;
 pub mod explain;
 pub mod fetch;
 pub mod file;
@@ -42,6 +43,7 @@ pub async fn run(context: &Context, command: TaskCommand) -> Result<(), Failure>
 		TaskCommand::Wait { task, timeout } => wait(context, task, timeout).await,
 		TaskCommand::Cancel { task } => cancel(context, task).await,
 		TaskCommand::Explain { task, attempt } => explain::run(context, task, attempt).await,
+		TaskCommand::Audit { from, to } => audit::run(context, from, to).await,
 		TaskCommand::Fetch { task, to } => fetch::run(context, task, to.as_deref()).await,
 		TaskCommand::List { mine, state } => list::run(context, mine, state).await,
 		TaskCommand::Schema => output::raw(spec::schema_text::<TaskFile>().as_bytes()),

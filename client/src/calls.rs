@@ -5,7 +5,7 @@
 
 use crate::{keys::AccountId, Registration};
 use aidragon_primitives::{
-	attestation::Attestation,
+	attestation::{Attestation, Deliveries},
 	audit::{Archive, Entry},
 	job::JobTasks,
 	merkle::MerklePath,
@@ -78,7 +78,7 @@ impl subxt::transactions::Payload for Call {
 }
 
 /// Pallet, call and number of arguments of every call in this module, which the chain must offer.
-pub(crate) const REQUIRED: [(&str, &str, usize); 30] = [
+pub(crate) const REQUIRED: [(&str, &str, usize); 31] = [
 	("Balances", "transfer_keep_alive", 2),
 	("NodeRegistry", "register_provider", 1),
 	("NodeRegistry", "increase_bond", 1),
@@ -107,6 +107,7 @@ pub(crate) const REQUIRED: [(&str, &str, usize); 30] = [
 	("TaskMatching", "commit_result", 2),
 	("TaskMatching", "reveal_result", 4),
 	("TaskMatching", "attest_result", 3),
+	("TaskMatching", "attest_results", 1),
 	("TaskMatching", "decline_task", 2),
 	("TokenRewards", "claim_rewards", 1),
 ];
@@ -261,6 +262,11 @@ pub fn reveal_result(
 /// Delivers the result of a task with one replica in one step.
 pub fn attest_result(task: TaskId, attestation: &Attestation, signature: &[u8; 64]) -> Call {
 	Call::new("TaskMatching", "attest_result", (task, attestation, signature))
+}
+
+/// Delivers the results of several tasks with one replica, all or none of them.
+pub fn attest_results(deliveries: &Deliveries) -> Call {
+	Call::new("TaskMatching", "attest_results", deliveries)
 }
 
 /// Gives a task back.

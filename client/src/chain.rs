@@ -16,7 +16,7 @@ pub use connection::Chain;
 pub use error::{ChainError, SubmitError};
 pub use events::{Event, JobSubmitted, WorkerRegistered};
 pub use follow::HeadStream;
-pub use snapshot::{all_pages, Balances, Batch, Cursor, Snapshot};
+pub use snapshot::{all_pages, Balances, Snapshot};
 pub use submit::Included;
 
 use aidragon_primitives::{BlockNumber, Hash32};

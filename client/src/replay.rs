@@ -1,9 +1,9 @@
 //! Recomputing which machines a task got, and why: anyone can, from chain state alone.
 //!
 //! A block draws first of all, so the state of the block before and the beacon say everything. [`explain`] reads that state at a
-//! node, takes the steps that the chain took (frozen tasks in the order of the beacon, then those that machines woke) up to the
-//! task that was asked for, and tells what became of each machine that was looked at. It believes nothing that the chain
-//! recorded about the result: that is compared at the end ([`Explanation::agrees`]).
+//! node, takes the steps that the chain takes ([`aidragon_primitives::drawing`]) up to the task that was asked for, and tells what
+//! became of each machine that was looked at. It believes nothing that the chain recorded about the result: that is compared at
+//! the end ([`Explanation::agrees`]). [`audit`] does so for all draws of a block.
 //!
 //! What the chain draws in a block is bounded by weight. How many frozen tasks it came to is read from its cursor; of the tasks
 //! that machines woke, those that were drawn stand before the bound, so that the asked one is reached without knowing it.
@@ -13,29 +13,24 @@
 //! * **P5** A draw is a function of the beacon and of the state before it.
 //! * **P12** Every machine that was looked at gets a verdict.
 
-mod draws;
+mod audit;
 mod fill;
+mod market;
 mod registry;
-mod waking;
+mod steps;
 mod world;
 
-pub use registry::provider_tag;
+pub use audit::{audit, Audit, Mismatch};
+pub use world::Look;
 
 use crate::{
-	chain::{Batch, Chain, ChainError, Cursor, Head, Snapshot, View},
+	chain::{Chain, ChainError, Head, View},
 	Replica,
 };
 use aidragon_primitives::{
-	beacon::order_seed,
-	matching::{order_of, Considered},
-	task::DRAW_DELAY_BLOCKS,
-	worker::minute_of_day,
-	BlockNumber, Hash32, TaskId, WorkerId,
+	beacon::draw_seed, matching::Considered, BlockNumber, Hash32, TaskId, WorkerId,
 };
-use draws::{Outcome, Shown};
-use fill::fill;
-use waking::{Look, Serving};
-use world::{Frame, World};
+use steps::Replay;
 
 /// Blocks after that of its beacon in which a draw is looked for.
 const LATE_MAX: BlockNumber = 64;
@@ -70,11 +65,9 @@ pub struct Explanation {
 	pub cause: Cause,
 	/// Draws of other tasks that were repeated before it.
 	pub draws_before: u32,
-	/// Machines in the supply at that moment.
-	pub machines: u32,
-	/// Pages of the supply that were read.
-	pub pages: u32,
-	/// Every machine that was looked at, by replica.
+	/// The look at the supply from which it was drawn.
+	pub look: Look,
+	/// Every machine that was looked at, by replica, with what the tasks before it left.
 	pub considered: Vec<Considered>,
 	/// The machines that follow from all that.
 	pub computed: Vec<Replica>,
@@ -85,14 +78,18 @@ pub struct Explanation {
 impl Explanation {
 	/// Whether the chain did what it should have done: the same machines, the same parts of them, the same prices.
 	pub fn agrees(&self) -> bool {
-		let same = |(one, other): (&Replica, &Replica)| {
-			(one.worker, one.provider, one.gpus) == (other.worker, other.provider, other.gpus)
-				&& one.price_per_gfuel == other.price_per_gfuel
-				&& one.beacon_block == other.beacon_block
-		};
-		self.computed.len() == self.recorded.len()
-			&& self.computed.iter().zip(&self.recorded).all(same)
+		are_equal(&self.computed, &self.recorded)
 	}
+}
+
+/// Whether these are the same machines, the same parts of them, at the same prices. What they did since then does not matter.
+fn are_equal(computed: &[Replica], recorded: &[Replica]) -> bool {
+	let same = |(one, other): (&Replica, &Replica)| {
+		(one.worker, one.provider, one.gpus) == (other.worker, other.provider, other.gpus)
+			&& one.price_per_gfuel == other.price_per_gfuel
+			&& one.beacon_block == other.beacon_block
+	};
+	computed.len() == recorded.len() && computed.iter().zip(recorded).all(same)
 }
 
 /// Why a draw cannot be repeated.
@@ -146,26 +143,33 @@ pub async fn explain(
 	let (before, after) = (chain.at(&parent), chain.at(&block));
 	let begun = Replay::begin(chain, before, after.clone()).await;
 	let mut replay = begun.map_err(|error| pruned(error, &parent))?;
-	let beacon = replay.world.frame.beacon;
+	replay.watch(id);
 	let not_due = || ReplayError::NotDue { task: id, block: block.number };
-	let (cause, shown) = replay.until(id).await?.ok_or_else(not_due)?;
-	let Shown { seed, attempt, machines, pages, considered, replicas: computed } = shown;
+	let mut draws_before = 0u32;
+	let drawn = loop {
+		let drawn = replay.next().await?.ok_or_else(not_due)?;
+		if drawn.task == id && !drawn.replicas.is_empty() {
+			break drawn;
+		}
+		draws_before = draws_before.saturating_add(u32::from(!drawn.replicas.is_empty()));
+	};
+	let beacon = replay.beacon().ok_or_else(not_due)?;
+	let (look, considered) = replay.seen();
 	let task = after.task(id).await?.ok_or(ReplayError::NoSuchTask(id))?;
-	let of_draw = |replica: &&Replica| replica.attempt == attempt;
+	let of_draw = |replica: &&Replica| replica.attempt == drawn.attempt;
 	Ok(Explanation {
 		task: id,
-		attempt,
+		attempt: drawn.attempt,
 		block,
 		beacon_block: beacon.0,
 		beacon: beacon.1,
-		seed,
-		cause,
-		draws_before: replay.draws,
-		machines,
-		pages,
+		seed: draw_seed(beacon.1, id, drawn.attempt),
+		cause: drawn.cause,
+		draws_before,
+		look,
 		considered,
-		computed,
 		recorded: task.replicas.iter().filter(of_draw).cloned().collect(),
+		computed: drawn.replicas,
 	})
 }
 
@@ -199,149 +203,6 @@ fn pruned(error: ChainError, head: &Head) -> ReplayError {
 		ChainError::Refused { reason } => ReplayError::Pruned { block: head.number, reason },
 		error => error.into(),
 	}
-}
-
-/// The draws of one block, as far as they were repeated.
-struct Replay {
-	before: Snapshot,
-	world: World,
-	/// Where the frozen tasks stood at the block's end.
-	end: Cursor,
-	/// The beacons that order the batches, as the block has them.
-	after: Snapshot,
-	draws: u32,
-}
-
-impl Replay {
-	async fn begin(chain: &Chain, before: Snapshot, after: Snapshot) -> Result<Self, ChainError> {
-		let frame = Frame {
-			now: after.head().number,
-			minute: minute_of_day(before.timestamp_ms().await?.unwrap_or(0)),
-			beacon: after.latest_beacon().await?.unwrap_or_default(),
-			bond_per_worker: chain.constant_u128("NodeRegistry", "BondPerWorker")?,
-			thresholds: before.thresholds().await?,
-		};
-		let (directory, index) = (before.supply_directory().await?, before.waiting_index().await?);
-		let world = World::new(frame, directory, index);
-		let end = after.frozen_cursor().await?;
-		Ok(Self { before, world, end, after, draws: 0 })
-	}
-
-	/// Repeats the block's draws until a task gets machines.
-	async fn until(&mut self, id: TaskId) -> Result<Option<(Cause, Shown)>, ChainError> {
-		if let Some((block, shown)) = self.frozen_until(id).await? {
-			return Ok(Some((Cause::Frozen(block), shown)));
-		}
-		let woken = self.woken_until(id).await?;
-		Ok(woken.map(|(machine, shown)| (machine.map_or(Cause::Swept, Cause::WokenBy), shown)))
-	}
-
-	async fn frozen_until(
-		&mut self,
-		id: TaskId,
-	) -> Result<Option<(BlockNumber, Shown)>, ChainError> {
-		let Frame { now, beacon, .. } = self.world.frame;
-		let Some(last) = now.checked_sub(DRAW_DELAY_BLOCKS) else { return Ok(None) };
-		let mut cursor = self.before.frozen_cursor().await?;
-		while cursor.block <= last && is_before(&cursor, &self.end) {
-			let length = self.before.frozen_length(cursor.block).await?;
-			if cursor.batches >= length {
-				cursor = Cursor { block: cursor.block.saturating_add(1), ..Default::default() };
-				continue;
-			}
-			// A block that brought no randomness draws nothing.
-			if beacon.0 <= cursor.block {
-				break;
-			}
-			let order = self.order(&cursor).await?;
-			let position = order_of(&order, length, cursor.batches);
-			let batch = self.before.frozen_batch(cursor.block, position).await?;
-			if let Some(shown) = self.batch_until(id, &mut cursor, batch).await? {
-				return Ok(Some((cursor.block, shown)));
-			}
-			let batches = cursor.batches.saturating_add(1);
-			cursor = Cursor { block: cursor.block, batches, tasks: 0, order: Some(order) };
-		}
-		Ok(None)
-	}
-
-	/// The seed of the order in which the tasks of a block are drawn.
-	async fn order(&self, cursor: &Cursor) -> Result<Hash32, ChainError> {
-		if let Some(order) = cursor.order {
-			return Ok(order);
-		}
-		let first = self.after.beacon(cursor.block.saturating_add(1)).await?;
-		Ok(order_seed(first.unwrap_or(self.world.frame.beacon.1)))
-	}
-
-	/// Draws for the tasks of a batch, as far as the block came.
-	async fn batch_until(
-		&mut self,
-		id: TaskId,
-		cursor: &mut Cursor,
-		batch: Option<Batch>,
-	) -> Result<Option<Shown>, ChainError> {
-		let Some(Batch { first, count }) = batch else { return Ok(None) };
-		while cursor.tasks < count && is_before(cursor, &self.end) {
-			let task = first.saturating_add(cursor.tasks.into());
-			match self.step(|world| world.draw(task, None)).await? {
-				Outcome::Assigned(shown) if task == id => return Ok(Some(*shown)),
-				Outcome::Assigned(_) => self.draws = self.draws.saturating_add(1),
-				Outcome::Nothing | Outcome::Passed => {}
-			}
-			cursor.tasks = cursor.tasks.saturating_add(1);
-		}
-		Ok(None)
-	}
-
-	async fn woken_until(
-		&mut self,
-		id: TaskId,
-	) -> Result<Option<(Option<WorkerId>, Shown)>, ChainError> {
-		let (now, beacon_block) = (self.world.frame.now, self.world.frame.beacon.0);
-		for machine in waking::order(&self.before.waking().await?, now, beacon_block) {
-			let mut serving = Serving::new(&self.world, machine);
-			loop {
-				let (next, look) = self
-					.step(|world| {
-						let mut serving = serving.clone();
-						let look = serving.look(world);
-						(serving, look)
-					})
-					.await?;
-				serving = next;
-				match look {
-					Look::Done => break,
-					Look::Next(Some((task, shown))) if task == id => {
-						return Ok(Some((machine, *shown)))
-					}
-					Look::Next(drawn) => {
-						self.draws = self.draws.saturating_add(u32::from(drawn.is_some()));
-					}
-				}
-			}
-		}
-		Ok(None)
-	}
-
-	/// Takes a step, again and again until all that it looks for was read.
-	async fn step<T>(&mut self, step: impl Fn(&mut World) -> T) -> Result<T, ChainError> {
-		loop {
-			let mut tried = self.world.clone();
-			let outcome = step(&mut tried);
-			let missing = tried.missing();
-			if missing.is_empty() {
-				self.world = tried;
-				return Ok(outcome);
-			}
-			fill(&mut self.world, &self.before, &missing).await?;
-		}
-	}
-}
-
-/// Whether there is something to be drawn between two positions.
-fn is_before(cursor: &Cursor, end: &Cursor) -> bool {
-	(cursor.block, cursor.batches, cursor.tasks) < (end.block, end.batches, end.tasks)
 }
 
 #[cfg(test)]

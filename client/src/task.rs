@@ -134,7 +134,7 @@ pub(crate) mod tests {
 			submitted_at: 5,
 			deadline: 105,
 			tasks: tasks.len() as u16,
-			kept: tasks.len() as u16,
+			open: tasks.len() as u16,
 			flow: Flow::new(&tasks),
 		}
 	}

@@ -2,6 +2,7 @@
 
 use crate::{BlockNumber, Hash32, TaskId, WorkerId};
 use alloc::vec::Vec;
+use bounded_collections::{BoundedVec, ConstU32};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_crypto_hashing::blake2_256;
@@ -167,6 +168,32 @@ impl Attestation {
 		(b"aidragon/commitment/1", self, salt, self.worker).using_encoded(blake2_256)
 	}
 }
+
+/// Most results that one call delivers.
+pub const DELIVERIES_MAX: u32 = 32;
+
+/// A signed statement about the result of a task.
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
+pub struct Delivery {
+	/// What the machine states; it names the task.
+	pub attestation: Attestation,
+	/// The hot key's signature over it.
+	pub signature: [u8; 64],
+}
+
+/// The results that one call delivers.
+pub type Deliveries = BoundedVec<Delivery, ConstU32<DELIVERIES_MAX>>;
 
 /// The bytes that a hot key signs to agree to work for a provider, given as raw account bytes.
 pub fn hot_key_consent(genesis: &Hash32, provider: &[u8]) -> Vec<u8> {

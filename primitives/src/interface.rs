@@ -87,13 +87,15 @@ pub trait WorkerDirectory<AccountId> {
 	/// The machine as a candidate, if it may be given work at block `now`: registered, active, bonded, live,
 	/// and with a valid proof.
 	fn candidate(worker: WorkerId, now: BlockNumber) -> Option<Candidate<AccountId>>;
-	/// Takes from a machine that is a candidate. Changes nothing where it does not fit.
+	/// Takes from a machine that is a candidate. Changes nothing where it does not fit. Whoever calls it has the supply look at the
+	/// machine again.
 	fn reserve(
 		worker: WorkerId,
 		reservation: &Reservation,
 		now: BlockNumber,
 	) -> Result<(), CapacityExceeded>;
-	/// Gives back what [`Self::reserve`] took, and notes how the machine fared.
+	/// Gives back what [`Self::reserve`] took, and notes how the machine fared. Whoever calls it has the supply look at the machine
+	/// again.
 	fn release(worker: WorkerId, reservation: &Reservation, conduct: Conduct);
 }
 

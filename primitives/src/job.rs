@@ -198,11 +198,6 @@ impl Flow {
 		Some(flow)
 	}
 
-	/// Whether every task is over.
-	pub fn is_over(&self) -> bool {
-		self.over.len() as usize >= self.after.len()
-	}
-
 	/// The next task about which something is to be done.
 	pub fn next_step(&self) -> Option<FlowStep> {
 		let waiting = (0u8..=u8::MAX).zip(&self.after).filter(|(position, _)| {
@@ -237,10 +232,17 @@ pub struct Job<AccountId> {
 	pub deadline: BlockNumber,
 	/// Tasks, numbered from the job's own number on.
 	pub tasks: u16,
-	/// Tasks of which the chain still keeps a record.
-	pub kept: u16,
+	/// Tasks that are not over.
+	pub open: u16,
 	/// How its tasks depend on each other, where they do.
 	pub flow: Option<Flow>,
+}
+
+impl<AccountId> Job<AccountId> {
+	/// The last block in which a task of it can be drawn.
+	pub fn last_draw(&self) -> BlockNumber {
+		self.deadline.saturating_sub(self.spec.attempt_blocks())
+	}
 }
 
 /// What an attestation names as the input of a task that takes the results of others: its own input, then their outputs in order.

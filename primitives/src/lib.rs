@@ -11,6 +11,7 @@
 //! | [`resources`] | what a task takes of a machine, and what a machine has left |
 //! | [`supply`] | the machines that may be given work, in buckets by what they have left |
 //! | [`matching`] | fit, score and draw: how a task finds machines |
+//! | [`drawing`] | the steps in which a block draws, over the chain's state or a copy of it |
 //! | [`waiting`] | the queues of tasks that found none, and what wakes them |
 //! | [`job`] | tasks that share a specification, and how they depend on each other |
 //! | [`payout`] | escrow, payment and reward arithmetic |
@@ -31,6 +32,7 @@ pub mod attestation;
 pub mod audit;
 pub mod beacon;
 pub mod challenge;
+pub mod drawing;
 pub mod interface;
 pub mod job;
 pub mod matching;

@@ -17,6 +17,6 @@ mod page;
 
 pub use bucket::{bucket_of, Bucket, Shape, CPU_TIERS_MILLI, MEMORY_TIERS_MIB};
 pub(crate) use index::pages_of;
-pub use index::{insert, remove, update, SupplyStore};
+pub use index::{insert, remove, update, update_at, SupplyStore};
 pub use memory::MemoryStore;
 pub use page::{Directory, Entry, Page, Place, ProviderTag, DIRECTORY_MAX, PAGE_MACHINES};

@@ -155,6 +155,27 @@ impl Wakes {
 	}
 }
 
+impl Wakes {
+	/// Forgets a machine, or that there were too many.
+	pub fn remove(&mut self, turn: Option<WorkerId>) {
+		match turn {
+			Some(worker) => self.machines.retain(|wake| wake.worker != worker),
+			None => self.others_at = None,
+		}
+	}
+
+	/// Puts what was removed behind all others, as it was `before`.
+	pub fn put_back(&mut self, turn: Option<WorkerId>, before: &Self) {
+		let Some(worker) = turn else {
+			self.others_at = before.others_at;
+			return;
+		};
+		if let Some(wake) = before.machines.iter().find(|wake| wake.worker == worker) {
+			self.note(*wake);
+		}
+	}
+}
+
 /// The half octave of a price, 0 to 127.
 pub fn price_tier(price: Balance) -> u8 {
 	let Some(octave) = price.checked_ilog2() else { return 0 };

@@ -5,7 +5,7 @@ mod common;
 
 use aidragon_primitives::{
 	matching::{
-		check_fit, order_of, Considered, Drawn, Misfit, Request, Score, Verdict, MISFITS, PAGES_MAX,
+		check_fit, order_of, Considered, Misfit, Request, Score, Verdict, MISFITS, PAGES_MAX,
 	},
 	resources::{Free, GpuShare, Resources},
 	supply::{
@@ -17,7 +17,7 @@ use aidragon_primitives::{
 	Balance, WorkerId,
 };
 use common::{
-	candidate, cpu, draw, draw_vetted, gpus, machine, market, provider, request, seed, shown, spec,
+	candidate, cpu, draw, draw_vetted, Drawn, gpus, machine, market, provider, request, seed, shown, spec,
 	Counting, POLICIES, PRICE,
 };
 use proptest::prelude::*;

@@ -5,8 +5,8 @@ mod common;
 use aidragon_primitives::{
 	resources::Free,
 	supply::{
-		bucket_of, insert, remove, update, Bucket, Entry, MemoryStore, Shape, SupplyStore,
-		DIRECTORY_MAX, PAGE_MACHINES,
+		bucket_of, insert, remove, update, update_at, Bucket, Entry, MemoryStore, Place, Shape,
+		SupplyStore, DIRECTORY_MAX, PAGE_MACHINES,
 	},
 	WorkerId,
 };
@@ -144,6 +144,67 @@ fn the_last_machine_takes_the_place_of_one_that_leaves() {
 	assert_eq!((store.place(69), store.place(5)), (place, None));
 	(0..70).for_each(|worker| assert_eq!(remove(&mut store, worker), worker != 5));
 	assert_eq!(store, MemoryStore::default());
+}
+
+/// A machine that has less left than [`machine`]: in the same bucket, and in another one.
+fn lessened(worker: WorkerId) -> [Entry; 2] {
+	let with = |free| Entry { free, ..machine(worker) };
+	[with(cpu(4_000, 4_095 - 95)), with(cpu(1_000, 4_096))]
+}
+
+#[test]
+fn a_machine_that_stands_where_it_stood_is_updated_without_looking_for_it() {
+	for entry in [machine(5), Entry { throughput_mops: 7, ..machine(5) }].into_iter().chain(lessened(5))
+	{
+		let mut store = Counting::new(market((0..70).map(machine)));
+		let mut expected = store.store.clone();
+		let place = expected.place(5).unwrap();
+		let changed = update(&mut expected, entry.clone());
+		assert_eq!(update_at(&mut store, place, entry), changed);
+		assert_eq!(store.store, expected);
+		assert_eq!(store.take().place_reads, 0);
+		assert_dense(&store.store);
+	}
+}
+
+#[test]
+fn a_stale_place_is_no_reason_to_change_another_machine() {
+	let [same, other] = lessened(5);
+	for entry in [machine(5), same, other] {
+		let mut expected = market((0..70).map(machine));
+		update(&mut expected, entry.clone());
+		let bucket = expected.places[&0].bucket;
+		// Where others stand, behind the end of the bucket, and in one that is not there.
+		let stale = [(bucket, 6), (bucket, 69), (bucket, 70), (bucket, 1_000), (bucket + 1, 5)];
+		for (bucket, position) in stale {
+			let mut store = market((0..70).map(machine));
+			update_at(&mut store, Place { bucket, position }, entry.clone());
+			assert_eq!(store, expected);
+			assert_dense(&store);
+		}
+	}
+}
+
+#[test]
+fn a_machine_that_moved_in_the_meantime_is_found() {
+	let mut store = market((0..70).map(machine));
+	let before = store.places[&69];
+	// The last one takes the place of one that leaves.
+	assert!(remove(&mut store, 5));
+	let entry = Entry { throughput_mops: 7, ..machine(69) };
+	assert!(update_at(&mut store, before, entry.clone()));
+	assert_eq!(shown(&store, 69), Some(entry.clone()));
+	assert!(!update_at(&mut store, before, entry), "nothing changed");
+	assert_dense(&store);
+}
+
+#[test]
+fn a_machine_that_left_in_the_meantime_comes_back() {
+	let mut store = market((0..3).map(machine));
+	let before = store.places[&1];
+	assert!(remove(&mut store, 1));
+	assert!(update_at(&mut store, before, machine(1)));
+	assert_holds(&store, &(0..3).map(|worker| (worker, machine(worker))).collect());
 }
 
 /// Machines of all shapes but the coarse ones, then of the coarse ones: the worst that can come.

@@ -6,62 +6,16 @@ use aidragon_primitives::{
 	resources::{GpuShare, Resources},
 	supply::{bucket_of, Bucket, Shape, CPU_TIERS_MILLI, MEMORY_TIERS_MIB},
 	waiting::{
-		dequeue, enqueue, first, may_serve, price_tier, Queue, QueueId, QueueIndex, QueueStore,
+		dequeue, enqueue, first, may_serve, price_tier, Queue, QueueId, QueueIndex,
 		Ticket, Wake, Wakes, CELLS_MAX, WAKES_MAX,
 	},
 	Balance, TaskId,
 };
+use common::Queues;
 use proptest::prelude::*;
-use std::{
-	cell::Cell,
-	collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Queues in memory.
-#[derive(Default)]
-struct Store {
-	index: QueueIndex,
-	queues: BTreeMap<QueueId, Queue>,
-	waiting: BTreeMap<(QueueId, u64), TaskId>,
-	/// Places that were looked at.
-	looks: Cell<u32>,
-}
-
-impl QueueStore for Store {
-	fn index(&self) -> QueueIndex {
-		self.index.clone()
-	}
-
-	fn queue(&self, queue: QueueId) -> Queue {
-		self.queues.get(&queue).copied().unwrap_or_default()
-	}
-
-	fn waiting(&self, ticket: Ticket) -> Option<TaskId> {
-		self.looks.set(self.looks.get() + 1);
-		self.waiting.get(&(ticket.queue, ticket.number)).copied()
-	}
-
-	fn put_index(&mut self, index: QueueIndex) {
-		self.index = index;
-	}
-
-	fn put_queue(&mut self, id: QueueId, queue: Queue) {
-		match queue.length {
-			0 => self.queues.remove(&id),
-			_ => self.queues.insert(id, queue),
-		};
-	}
-
-	fn put_waiting(&mut self, ticket: Ticket, task: Option<TaskId>) {
-		let key = (ticket.queue, ticket.number);
-		match task {
-			Some(task) => self.waiting.insert(key, task),
-			None => self.waiting.remove(&key),
-		};
-	}
-}
-
-impl Store {
+impl Queues {
 	/// Puts a task into the queue of a core and a gibibyte at a price.
 	fn wait_at(&mut self, task: TaskId, price_cap: Balance) -> Ticket {
 		enqueue(self, task, &small(), price_cap)
@@ -104,7 +58,7 @@ fn many_cells() -> impl Iterator<Item = Resources> {
 
 #[test]
 fn whoever_came_first_is_first() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	let tickets: Vec<Ticket> = (10..15).map(|task| store.wait_at(task, 64)).collect();
 	for (ticket, task) in tickets.iter().zip(10..15) {
 		assert_eq!(first(&mut store, ticket.queue), Some((*ticket, task)));
@@ -116,7 +70,7 @@ fn whoever_came_first_is_first() {
 
 #[test]
 fn a_task_leaves_from_wherever_it_stands_and_the_others_keep_their_order() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	let tickets: Vec<Ticket> = (0..5).map(|task| store.wait_at(task, 64)).collect();
 	let queue = tickets[0].queue;
 	dequeue(&mut store, tickets[2]);
@@ -133,7 +87,7 @@ fn a_task_leaves_from_wherever_it_stands_and_the_others_keep_their_order() {
 
 #[test]
 fn a_ticket_that_is_used_up_changes_nothing() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	let (gone, kept) = (store.wait_at(1, 64), store.wait_at(2, 64));
 	dequeue(&mut store, gone);
 	dequeue(&mut store, gone);
@@ -143,7 +97,7 @@ fn a_ticket_that_is_used_up_changes_nothing() {
 
 #[test]
 fn p6_holes_are_skipped_eight_at_a_time() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	let tickets: Vec<Ticket> = (0..20).map(|task| store.wait_at(task, 64)).collect();
 	let queue = tickets[0].queue;
 	tickets[..18].iter().rev().for_each(|ticket| dequeue(&mut store, *ticket));
@@ -161,7 +115,7 @@ fn p6_holes_are_skipped_eight_at_a_time() {
 
 #[test]
 fn an_empty_queue_leaves_the_index_and_begins_anew() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	let low = store.wait_at(1, 64);
 	let high = store.wait_at(2, 640);
 	assert!(low.queue.cell == high.queue.cell && low.queue != high.queue);
@@ -188,7 +142,7 @@ proptest! {
 	fn queues_are_lists_whatever_comes_and_leaves(
 		steps in prop::collection::vec(any_step(), 0..120),
 	) {
-		let mut store = Store::default();
+		let mut store = Queues::default();
 		let mut model: BTreeMap<QueueId, Vec<(Ticket, TaskId)>> = BTreeMap::new();
 		for (task, (comes, cell, price, choice)) in (0..).zip(steps) {
 			if comes {
@@ -266,7 +220,7 @@ fn a_tier_is_half_an_octave() {
 
 #[test]
 fn cells_beyond_the_last_share_the_queues_of_the_smallest() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	let needs: Vec<Resources> = many_cells().skip(1).collect();
 	let tickets: Vec<Ticket> =
 		(0..).zip(&needs).map(|(task, needed)| enqueue(&mut store, task, needed, 64)).collect();
@@ -284,7 +238,7 @@ fn cells_beyond_the_last_share_the_queues_of_the_smallest() {
 
 #[test]
 fn the_smallest_cell_has_its_place_however_many_there_are() {
-	let mut store = Store::default();
+	let mut store = Queues::default();
 	for (task, needed) in (0..).zip(many_cells()) {
 		enqueue(&mut store, task, &needed, 64);
 	}
@@ -388,4 +342,69 @@ fn p6_machines_that_are_too_many_to_remember_are_remembered_as_others() {
 	wakes.note(wake(100, 7));
 	wakes.note(wake(101, 8));
 	assert_eq!((wakes.machines.len() as u32, wakes.others_at), (WAKES_MAX, Some(7)));
+}
+
+/// Machines that came, each in the block of its number.
+fn wakes(workers: impl IntoIterator<Item = u32>, others_at: Option<u32>) -> Wakes {
+	let mut wakes = Wakes { others_at, ..Wakes::default() };
+	workers.into_iter().for_each(|worker| wakes.note(wake(worker, worker)));
+	wakes
+}
+
+#[test]
+fn what_is_worked_off_is_forgotten_and_nothing_else() {
+	let mut left = wakes([1, 2, 3], Some(7));
+	left.remove(Some(2));
+	assert_eq!(left, wakes([1, 3], Some(7)));
+	left.remove(Some(2));
+	assert_eq!(left, wakes([1, 3], Some(7)), "it is gone already");
+	left.remove(None);
+	assert_eq!(left, wakes([1, 3], None));
+	left.remove(None);
+	left.remove(Some(1));
+	left.remove(Some(3));
+	assert_eq!(left, Wakes::default());
+}
+
+#[test]
+fn a_machine_that_did_not_come_to_an_end_is_put_behind_the_others() {
+	let before = wakes([1, 2, 3], Some(7));
+	let mut left = before.clone();
+	left.remove(Some(1));
+	left.put_back(Some(1), &before);
+	assert_eq!(left, wakes([2, 3, 1], Some(7)));
+	assert_eq!(left.machines.last(), Some(&wake(1, 1)), "as it came, so that it stays due");
+	left.put_back(Some(1), &before);
+	assert_eq!(left.machines.len(), 3, "once");
+}
+
+#[test]
+fn what_was_not_there_is_not_put_back() {
+	let before = wakes([1], None);
+	let mut left = Wakes::default();
+	left.put_back(Some(9), &before);
+	left.put_back(None, &before);
+	assert_eq!(left, Wakes::default());
+}
+
+#[test]
+fn nobody_in_particular_is_put_back_with_his_block() {
+	let before = wakes([1], Some(7));
+	let mut left = before.clone();
+	left.remove(None);
+	left.put_back(None, &before);
+	assert_eq!(left, before);
+}
+
+#[test]
+fn there_is_always_room_for_what_is_put_back() {
+	let before = wakes(0..WAKES_MAX, Some(3));
+	for worker in 0..WAKES_MAX {
+		let mut left = before.clone();
+		left.remove(Some(worker));
+		left.put_back(Some(worker), &before);
+		assert_eq!(left.machines.len() as u32, WAKES_MAX);
+		assert_eq!(left.machines.last(), Some(&wake(worker, worker)));
+		assert_eq!(left.others_at, Some(3));
+	}
 }

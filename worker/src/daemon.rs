@@ -2,12 +2,14 @@
 //!
 //! One loop owns all state. Blocks, jobs, computed challenges and answers to submissions wake it; after each
 //! it looks at everything again (`Daemon::step`). What it does next is decided by pure functions
-//! ([`crate::decide`], [`crate::challenge`], `upkeep`) of two blocks and the journal, so it does not matter
+//! ([`crate::decide`], [`crate::challenge`], `upkeep`, `batch`) of two blocks and the journal, so it does not matter
 //! which events were missed, or how often the process was killed.
 
 mod audits;
+mod batch;
 mod challenges;
 mod jobs;
+mod log;
 mod outbox;
 mod start;
 mod tasks;
@@ -25,14 +27,14 @@ use aidragon_client::{
 	blobs::{BlobStore, BlobTransport},
 	calls,
 	calls::Call,
-	chain::{Chain, Head, SubmitError, View},
+	chain::{Chain, Head, View},
 	keys::{Account, WorkerKeys},
 };
 use aidragon_primitives::{
 	supply::bucket_of,
 	verification::Slot,
 	worker::{Proof, TransportAddress, WorkerStatus},
-	TaskId, WorkerId,
+	BlockNumber, TaskId, WorkerId,
 };
 use anyhow::Context;
 use audits::Audits;
@@ -93,7 +95,7 @@ impl Daemon {
 				Some(head) = best.next() => self.best_block(head).await,
 				Some(head) = finalized.next() => self.finalized_block(head).await,
 				event = self.jobs.next() => self.job_event(event)?,
-				(request, answer) = self.outbox.finished() => self.answered(request, answer),
+				(requests, answer) = self.outbox.finished() => self.answered(&requests, &answer),
 				(slot, work) = self.challenges.computed() => self.challenge_computed(slot, work),
 				audited = self.audits.finished() => self.audited(audited)?,
 				Ok(()) = stop.changed() => self.begin_shutdown(),
@@ -207,11 +209,14 @@ impl Daemon {
 		self.step_audits(id, &best, &mut wanted);
 		wanted.extend(self.upkeep(&best));
 		self.settle_resumption(&finalized)?;
-		while let Some(chosen) = self.outbox.choose(&wanted, best.number) {
-			wanted.retain(|other| *other != chosen);
-			self.send(id, chosen)?;
+		loop {
+			let chosen = self.outbox.choose(&wanted, best.number);
+			if chosen.is_empty() {
+				return Ok(());
+			}
+			wanted.retain(|other| !chosen.contains(other));
+			self.send(id, &chosen)?;
 		}
-		Ok(())
 	}
 
 	fn upkeep(&self, best: &ChainView) -> Option<Wanted> {
@@ -251,27 +256,42 @@ impl Daemon {
 		Ok(())
 	}
 
-	fn send(&mut self, id: WorkerId, wanted: Wanted) -> anyhow::Result<()> {
+	/// Sends what shares one transaction.
+	fn send(&mut self, id: WorkerId, chosen: &[Wanted]) -> anyhow::Result<()> {
+		let requests: Vec<Request> = chosen.iter().map(|wanted| wanted.request).collect();
 		// What the machine is bound to is on disk before anybody else can know of it.
-		self.prepare(&wanted.request)?;
-		let Some(call) = self.call(id, &wanted.request) else { return Ok(()) };
-		tracing::debug!(request = ?wanted.request, due = wanted.due, "sending {}", call.name());
+		self.prepare(&requests)?;
+		let Some((requests, call)) = self.pack(id, &requests) else { return Ok(()) };
+		let due = chosen.iter().map(|wanted| wanted.due).min();
+		tracing::debug!(?requests, due, "sending {}", call.name());
 		let (chain, account) = (self.chain.clone(), self.account.clone());
-		self.outbox
-			.send(wanted.request, async move { chain.submit(&call, &account, View::Best).await });
+		self.outbox.send(requests, async move { chain.submit(&call, &account, View::Best).await });
 		Ok(())
 	}
 
-	fn prepare(&mut self, request: &Request) -> anyhow::Result<()> {
-		match request {
-			Request::Deliver(key) | Request::Reveal(key) => self.mark_sent(*key, request),
-			Request::Pause if !self.self_paused => {
+	fn prepare(&mut self, requests: &[Request]) -> anyhow::Result<()> {
+		match requests {
+			[Request::Reveal(key)] => self.mark_revealed(*key),
+			[Request::Pause] if !self.self_paused => {
 				self.journal.set_self_paused(true)?;
 				self.self_paused = true;
 				Ok(())
 			}
-			_ => Ok(()),
+			_ => {
+				let results: Vec<Key> = requests.iter().filter_map(Request::result).collect();
+				self.mark_sent(&results)
+			}
 		}
+	}
+
+	/// The call for these requests, and which of them it holds.
+	fn pack(&mut self, id: WorkerId, requests: &[Request]) -> Option<(Vec<Request>, Call)> {
+		if let [only] = requests {
+			return Some((vec![*only], self.call(id, only)?));
+		}
+		let results: Vec<Key> = requests.iter().filter_map(Request::result).collect();
+		let (held, call) = self.deliveries(&results)?;
+		Some((held.into_iter().map(Request::Attest).collect(), call))
 	}
 
 	fn call(&mut self, id: WorkerId, request: &Request) -> Option<Call> {
@@ -287,7 +307,8 @@ impl Daemon {
 				}
 				calls::submit_openings(&answer, &archive)
 			}
-			Request::Deliver(key) => self.delivery(*key)?,
+			Request::Commit(key) => self.commitment(*key)?,
+			Request::Attest(key) => self.deliveries(&[*key])?.1,
 			Request::Reveal(key) => self.revelation(*key)?,
 			Request::Decline(key, reason) => calls::decline_task(key.task, *reason),
 			Request::ConfirmAudit(worker, slot) => calls::confirm_audit(*worker, *slot),
@@ -311,27 +332,26 @@ impl Daemon {
 	}
 
 	/// Notes how a submission ended. What it changed, the next blocks show.
-	fn answered(&mut self, request: Request, answer: Answer) {
+	fn answered(&mut self, requests: &[Request], answer: &Answer) {
 		let best = self.best.as_ref().map_or(0, |best| best.number);
-		self.outbox.note(&request, &answer, best);
-		match &answer {
+		self.outbox.note(requests, answer, best);
+		match answer {
 			Ok(included) => {
-				let block = included.block.number;
-				match request {
-					Request::Decline(..) => Metrics::count(&self.metrics.tasks_declined),
-					Request::CommitChallenge(_) => {
-						Metrics::count(&self.metrics.challenges_committed);
-					}
-					_ => {}
+				for request in requests {
+					self.included(request, included.block.number);
 				}
-				log_included(&request, block);
 			}
-			Err(Some(error @ SubmitError::Dispatch { .. })) => {
-				tracing::warn!(block = best, "the chain refused {request}: {error}");
-			}
-			Err(Some(error)) => tracing::warn!(block = best, "{request} was not sent: {error}"),
-			Err(None) => tracing::warn!(block = best, "nothing was heard of {request} in time"),
+			Err(error) => log::failed(requests, error.as_ref(), best),
 		}
+	}
+
+	fn included(&self, request: &Request, block: BlockNumber) {
+		match request {
+			Request::Decline(..) => Metrics::count(&self.metrics.tasks_declined),
+			Request::CommitChallenge(_) => Metrics::count(&self.metrics.challenges_committed),
+			_ => {}
+		}
+		log::included(request, block);
 	}
 
 	fn job_event(&mut self, event: JobEvent) -> anyhow::Result<()> {
@@ -387,15 +407,5 @@ impl Daemon {
 			Ok(count) => tracing::info!(count, "removed blobs that were kept long enough"),
 			Err(error) => tracing::warn!("cannot remove old blobs: {error:#}"),
 		}
-	}
-}
-
-fn log_included(request: &Request, block: u32) {
-	match request {
-		Request::Heartbeat => tracing::debug!(block, "{request} included"),
-		Request::Deliver(key) | Request::Reveal(key) | Request::Decline(key, _) => {
-			tracing::info!(task = key.task, attempt = key.attempt, block, "{request} included");
-		}
-		_ => tracing::info!(block, "{request} included"),
 	}
 }

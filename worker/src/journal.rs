@@ -135,17 +135,31 @@ impl Journal {
 
 	/// Moves an entry to `stage`. An entry that is gone stays gone, and `None` is returned.
 	pub fn advance(&self, key: Key, stage: Stage) -> Result<Option<Entry>, JournalError> {
+		Ok(self.advance_all(&[(key, stage)])?.pop().map(|(_, entry)| entry))
+	}
+
+	/// Moves entries to their stages, all of them or none, and returns what holds. Entries that are gone stay
+	/// gone.
+	pub fn advance_all(&self, steps: &[(Key, Stage)]) -> Result<Vec<(Key, Entry)>, JournalError> {
+		// A write takes the disk a while, whatever is in it.
+		if steps.is_empty() {
+			return Ok(Vec::new());
+		}
 		self.write(|transaction| {
 			let mut table = transaction.open_table(ENTRIES)?;
-			let known = table.get((key.task, key.attempt))?.map(|value| value.value().to_vec());
-			let Some(bytes) = known else { return Ok(None) };
-			let known = decode(key.task, &bytes)?;
-			if !known.stage.may_become(&stage) {
-				return Err(JournalError::Conflict { task: key.task, attempt: key.attempt });
+			let mut advanced = Vec::new();
+			for (key, stage) in steps {
+				let known = table.get((key.task, key.attempt))?.map(|value| value.value().to_vec());
+				let Some(bytes) = known else { continue };
+				let known = decode(key.task, &bytes)?;
+				if !known.stage.may_become(stage) {
+					return Err(JournalError::Conflict { task: key.task, attempt: key.attempt });
+				}
+				let entry = Entry { stage: *stage, ..known };
+				table.insert((key.task, key.attempt), encode(&entry).as_slice())?;
+				advanced.push((*key, entry));
 			}
-			let entry = Entry { stage, ..known };
-			table.insert((key.task, key.attempt), encode(&entry).as_slice())?;
-			Ok(Some(entry))
+			Ok(advanced)
 		})
 	}
 

@@ -40,7 +40,7 @@ fn report(jobs: &[(JobId, Job)], now: BlockNumber) -> Report {
 		json!({
 			"id": id,
 			"tasks": job.tasks,
-			"kept": job.kept,
+			"open": job.open,
 			"settled": settled(job),
 			"submitted_at": job.submitted_at,
 			"deadline": job.deadline,

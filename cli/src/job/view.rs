@@ -165,7 +165,7 @@ pub(crate) mod tests {
 			submitted_at: 42,
 			deadline: 242,
 			tasks: 4,
-			kept: 3,
+			open: 3,
 			flow: None,
 		};
 		let last = Task { after: After { first: 0, count: 2 }, ..dependent() };

@@ -53,8 +53,12 @@ pub async fn run(context: &Context, id: TaskId, attempt: Option<u8>) -> Result<(
 }
 
 fn report(explanation: &Explanation, matching: MatchingPolicy) -> Report {
-	let Explanation { block, draws_before, machines: supplied, pages, .. } = explanation;
+	let Explanation { block, draws_before, look, .. } = explanation;
 	let drawn = machines(&explanation.computed);
+	let shared = match look.task {
+		task if task == explanation.task => String::new(),
+		task => format!(", for task {task} and those drawn with it"),
+	};
 	let verdict = match explanation.agrees() {
 		true => "which is what the chain recorded".to_owned(),
 		false => format!("but the chain recorded {}", machines(&explanation.recorded)),
@@ -66,7 +70,7 @@ fn report(explanation: &Explanation, matching: MatchingPolicy) -> Report {
 		("beacon", format!("of block {}: {}", explanation.beacon_block, hex(&explanation.beacon))),
 		("seed", hex(&explanation.seed)),
 		("before", format!("{draws_before} draws of the same block, which were repeated too")),
-		("supply", format!("{supplied} machines; {pages} pages of them were read")),
+		("supply", format!("{} machines; {} pages of them were read{shared}", look.machines, look.pages)),
 		("prefers", format!("{}, of the machines that fit", policy(matching))),
 		("result", format!("{drawn}, {verdict}")),
 	]);
@@ -86,7 +90,7 @@ fn because(explanation: &Explanation) -> String {
 	}
 }
 
-fn machines(replicas: &[Replica]) -> String {
+pub(super) fn machines(replicas: &[Replica]) -> String {
 	let names: Vec<String> = replicas.iter().map(|replica| replica.worker.to_string()).collect();
 	match names.as_slice() {
 		[] => "no machine".into(),
@@ -180,8 +184,9 @@ fn json_of(explanation: &Explanation) -> Value {
 		"frozen_in": cause_block,
 		"woken_by": woken_by,
 		"draws_before": explanation.draws_before,
-		"machines": explanation.machines,
-		"pages": explanation.pages,
+		"machines": explanation.look.machines,
+		"pages": explanation.look.pages,
+		"pages_read_for": explanation.look.task,
 		"considered": explanation.considered.iter().map(seen_json).collect::<Vec<_>>(),
 		"computed": workers(&explanation.computed),
 		"recorded": workers(&explanation.recorded),
@@ -193,7 +198,7 @@ fn json_of(explanation: &Explanation) -> Value {
 mod tests {
 	use super::*;
 	use crate::{supply::tests::entry, task::tests::assigned};
-	use aidragon_client::chain::Head;
+	use aidragon_client::{chain::Head, replay::Look};
 	use aidragon_primitives::matching::Misfit;
 
 	fn explanation() -> Explanation {
@@ -209,8 +214,7 @@ mod tests {
 			seed: [2; 32],
 			cause: Cause::Frozen(43),
 			draws_before: 3,
-			machines: 3,
-			pages: 1,
+			look: Look { task: 6, pages: 1, machines: 3 },
 			considered: vec![
 				seen(0, Verdict::Chosen(score)),
 				seen(1, Verdict::Outbid(score)),
@@ -227,6 +231,7 @@ mod tests {
 		let (head, table) = report.text.split_once("\n\n").unwrap();
 		assert!(head.contains("machines 0, 1, which is what the chain recorded"), "{head}");
 		assert!(head.contains("frozen in block 43"), "{head}");
+		assert!(head.contains("1 pages of them were read, for task 6 and those drawn with it"), "{head}");
 		assert_eq!(table.lines().count(), 4);
 		assert!(table.contains("7 0 3 00000000000000ff"), "{table}");
 		assert!(table.lines().nth(3).unwrap().ends_with("too little memory free"), "{table}");

@@ -4,7 +4,6 @@ mod drawing;
 mod supply;
 mod tasks;
 
-pub use drawing::{Batch, Cursor};
 pub use supply::all_pages;
 
 use super::{

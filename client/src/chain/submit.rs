@@ -9,7 +9,7 @@ use crate::{calls::Call, keys::Account};
 use aidragon_primitives::{Balance, Hash32};
 use std::time::Duration;
 use subxt::{
-	client::OnlineClientAtBlockImpl,
+	client::{OnlineClientAtBlock, OnlineClientAtBlockImpl},
 	config::{substrate::AccountId32, DefaultExtrinsicParamsBuilder},
 	error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionProgressError},
 	rpcs,
@@ -128,8 +128,21 @@ impl Chain {
 		}
 	}
 
+	/// Signs calls of `account` with indices from `first_index` on, and gives the transactions in the form in which a node
+	/// takes them, valid for 64 blocks. Nothing is sent: this is for those who send many and wait for none of them.
+	pub async fn sign_all(
+		&self,
+		account: &Account,
+		first_index: u64,
+		calls: &[Call],
+	) -> Result<Vec<Vec<u8>>, ChainError> {
+		let at = self.client_at_finalized().await?;
+		let indexed = (first_index..).zip(calls);
+		indexed.map(|(index, call)| Ok(signed(&at, call, account, index)?.into_encoded())).collect()
+	}
+
 	/// The index of the account's next transaction, those in the node's pool counted.
-	async fn next_index(&self, account: &Account) -> Result<u64, ChainError> {
+	pub async fn next_index(&self, account: &Account) -> Result<u64, ChainError> {
 		let id = AccountId32(account.account_id().0);
 		let id = &id;
 		self.request(|rpc| async move { rpc.system_account_next_index(id).await }).await
@@ -141,15 +154,7 @@ impl Chain {
 		account: &Account,
 		index: u64,
 	) -> Result<SubmittableTransaction<Config, AtBlock>, ChainError> {
-		let at = self.client_at_finalized().await?;
-		let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
-			.nonce(index)
-			.mortal_from_unchecked(MORTALITY_BLOCKS, at.block_number(), at.block_hash())
-			.build();
-		at.transactions()
-			.create_signable_offline(call, parameters)
-			.and_then(|mut signable| signable.sign(account.signer()))
-			.map_err(|error| ChainError::Incompatible { reason: error.to_string() })
+		signed(&self.client_at_finalized().await?, call, account, index)
 	}
 
 	async fn next_status(
@@ -210,6 +215,22 @@ impl Chain {
 		let reason = format!("no answer within {} s", POOL_TIMEOUT.as_secs());
 		ChainError::Connection { url: self.url().to_owned(), reason }
 	}
+}
+
+fn signed(
+	at: &OnlineClientAtBlock<Config>,
+	call: &Call,
+	account: &Account,
+	index: u64,
+) -> Result<SubmittableTransaction<Config, AtBlock>, ChainError> {
+	let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
+		.nonce(index)
+		.mortal_from_unchecked(MORTALITY_BLOCKS, at.block_number(), at.block_hash())
+		.build();
+	at.transactions()
+		.create_signable_offline(call, parameters)
+		.and_then(|mut signable| signable.sign(account.signer()))
+		.map_err(|error| ChainError::Incompatible { reason: error.to_string() })
 }
 
 /// Whether the pool refused because the index is used already, by another process with the same key.

@@ -5,15 +5,24 @@ use crate::chain::{ChainError, Snapshot};
 use aidragon_primitives::waiting::Ticket;
 use std::collections::BTreeSet;
 
-/// Reads `missing` of the state at `before`.
+/// Reads `missing` of the state at `before`, and beacons at `after`.
 pub(super) async fn fill(
 	world: &mut World,
 	before: &Snapshot,
+	after: &Snapshot,
 	missing: &BTreeSet<Key>,
 ) -> Result<(), ChainError> {
 	supply(world, before, missing).await?;
 	registry(world, before, missing).await?;
-	tasks(world, before, missing).await
+	tasks(world, before, missing).await?;
+	frozen(world, before, missing).await?;
+	for block in of(missing, |key| match key {
+		Key::Beacon(block) => Some(*block),
+		_ => None,
+	}) {
+		world.beacons.insert(block, after.beacon(block).await?);
+	}
+	Ok(())
 }
 
 /// The keys of one kind.
@@ -102,5 +111,25 @@ async fn tasks(
 	let found = before.waiting_at(&places).await?;
 	let places = places.into_iter().map(|ticket| (ticket.queue, ticket.number));
 	world.waiting.extend(places.zip(found));
+	Ok(())
+}
+
+async fn frozen(
+	world: &mut World,
+	before: &Snapshot,
+	missing: &BTreeSet<Key>,
+) -> Result<(), ChainError> {
+	let blocks = of(missing, |key| match key {
+		Key::FrozenLength(block) => Some(*block),
+		_ => None,
+	});
+	let found = before.frozen_lengths(&blocks).await?;
+	world.frozen_lengths.extend(blocks.into_iter().zip(found));
+	let places = of(missing, |key| match key {
+		Key::Frozen(block, position) => Some((*block, *position)),
+		_ => None,
+	});
+	let found = before.frozen_batches(&places).await?;
+	world.frozen.extend(places.into_iter().zip(found));
 	Ok(())
 }

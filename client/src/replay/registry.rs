@@ -3,22 +3,17 @@
 use super::world::World;
 use crate::{keys::AccountId, Replica, Worker};
 use aidragon_primitives::{
-	supply::{self, bucket_of, Entry, ProviderTag},
+	drawing::provider_tag,
+	interface::{CapacityExceeded, Reservation},
+	supply::{self, bucket_of, Entry},
 	task::TaskSpec,
 	worker::{Candidate, EnergySource, Site, WorkerStatus},
 	WorkerId,
 };
 
-/// The first bytes of a provider's account, by which the supply tells providers apart.
-pub fn provider_tag(account: &AccountId) -> ProviderTag {
-	let mut tag = ProviderTag::default();
-	tag.iter_mut().zip(account.0).for_each(|(to, from)| *to = from);
-	tag
-}
-
 impl World {
 	/// The machine as a candidate, if it may be given work: registered, active, bonded, live, and with a valid proof.
-	pub(super) fn candidate(&self, id: WorkerId) -> Option<Candidate<AccountId>> {
+	pub(super) fn find_candidate(&self, id: WorkerId) -> Option<Candidate<AccountId>> {
 		let now = self.frame.now;
 		let worker = self.worker(id)?;
 		if worker.status != WorkerStatus::Active || !worker.availability.is_online() {
@@ -55,7 +50,7 @@ impl World {
 
 	/// Brings the supply up to date about a machine.
 	pub(super) fn supply_changed(&mut self, worker: WorkerId) {
-		match self.candidate(worker) {
+		match self.find_candidate(worker) {
 			Some(candidate) => {
 				supply::update(self, candidate.entry);
 			}
@@ -66,17 +61,19 @@ impl World {
 	}
 
 	/// Takes what a drawn machine gives.
-	pub(super) fn reserve(&mut self, spec: &TaskSpec, replica: &Replica) {
-		let stake = spec.stake(replica.price_per_gfuel);
-		if let Some(Some(worker)) = self.workers.get_mut(&replica.worker) {
-			// It was checked in this draw, so it holds.
-			let _ = worker.ledger.reserve(&replica.grant(spec));
-			worker.running = worker.running.saturating_add(1);
-		}
-		if let Some(Some(provider)) = self.providers.get_mut(&replica.provider) {
-			provider.at_stake = provider.at_stake.saturating_add(stake);
-		}
-		self.supply_changed(replica.worker);
+	pub(super) fn take(
+		&mut self,
+		id: WorkerId,
+		reservation: &Reservation,
+	) -> Result<(), CapacityExceeded> {
+		let mut worker = self.worker(id).ok_or(CapacityExceeded)?;
+		let mut provider = self.provider(worker.provider).ok_or(CapacityExceeded)?;
+		worker.ledger.reserve(&reservation.grant).map_err(|_| CapacityExceeded)?;
+		worker.running = worker.running.saturating_add(1);
+		provider.at_stake = provider.at_stake.saturating_add(reservation.stake);
+		self.providers.insert(worker.provider, Some(provider));
+		self.workers.insert(id, Some(worker));
+		Ok(())
 	}
 
 	/// Gives back what a machine holds for a task that ends without a result.

@@ -1,15 +1,13 @@
 //! A market of which everything is known, without any node.
 
 use super::{
-	draws::Outcome,
-	waking::{Look, Serving},
 	world::{Frame, Key, World},
 	*,
 };
 use crate::{keys::AccountId, task::tests, Job, TaskRecord, Worker};
 use aidragon_primitives::{
-	beacon::draw_seed,
-	matching::{Request, Verdict},
+	drawing::{self, Budget, Cost, Group, Market, Outcome, Serving},
+	matching::{Request, Verdict, View},
 	state::TaskState,
 	supply::{Directory, SupplyStore},
 	task::Progress,
@@ -21,12 +19,13 @@ use aidragon_primitives::{
 };
 
 const NOW: BlockNumber = 20;
+const BEACON: (BlockNumber, Hash32) = (NOW - 1, [7; 32]);
 
 fn frame() -> Frame {
 	Frame {
 		now: NOW,
 		minute: 0,
-		beacon: (NOW - 1, [7; 32]),
+		beacon: Some(BEACON),
 		bond_per_worker: 100,
 		thresholds: Thresholds::default(),
 	}
@@ -83,6 +82,9 @@ fn absent(world: &mut World, key: Key) {
 		Key::Job(job) => drop(world.jobs.insert(job, None)),
 		Key::Queue(queue) => drop(world.queues.insert(queue, Default::default())),
 		Key::Waiting(queue, number) => drop(world.waiting.insert((queue, number), None)),
+		Key::FrozenLength(block) => drop(world.frozen_lengths.insert(block, 0)),
+		Key::Frozen(block, position) => drop(world.frozen.insert((block, position), None)),
+		Key::Beacon(block) => drop(world.beacons.insert(block, None)),
 	}
 }
 
@@ -113,11 +115,25 @@ fn submit(world: &mut World, tasks: u64) {
 	}
 }
 
+/// What is shown of a draw.
+struct Shown {
+	look: Look,
+	considered: Vec<Considered>,
+	replicas: Vec<Replica>,
+}
+
 fn drawn(world: &mut World, id: TaskId) -> Option<Shown> {
-	match run(world, |world| world.draw(id, None)) {
-		Outcome::Assigned(shown) => Some(*shown),
-		Outcome::Nothing | Outcome::Passed => None,
-	}
+	world.watched = Some(id);
+	let cost = run(world, |world| {
+		let mut group = Group::new(world, BEACON);
+		let cost = group.draw(id, None);
+		group.finish();
+		cost
+	});
+	let seen = world.seen.take();
+	let replicas = record(world, id).replicas.to_vec();
+	let shown = Shown { look: seen.look_of_task, considered: seen.considered, replicas };
+	matches!(cost.outcome, Outcome::Assigned(_)).then_some(shown)
 }
 
 fn record(world: &World, id: TaskId) -> TaskRecord {
@@ -139,16 +155,12 @@ fn a_draw_is_that_of_the_chain_and_takes_the_machine() {
 		count: 1,
 		woken_by: None,
 	};
-	let expected = aidragon_primitives::matching::draw(
-		&world,
-		&request,
-		&seed,
-		|machine| world.candidate(machine),
-		|_| {},
-	);
+	let mut view = View::open(&world, &request, &seed);
+	let expected = view.draw(&request, &seed, |machine| world.find_candidate(machine), |_, _, _| {});
 	let expected = expected.picks.unwrap()[0].candidate.entry.worker;
 	let shown = drawn(&mut world, 10).unwrap();
-	assert_eq!((shown.replicas[0].worker, shown.seed, shown.machines), (expected, seed, 3));
+	assert_eq!(shown.replicas[0].worker, expected);
+	assert_eq!(shown.look, Look { task: 10, pages: 1, machines: 3 });
 	assert_eq!(shown.considered.len(), 3);
 	let chosen = shown.considered.iter().filter(|seen| matches!(seen.verdict, Verdict::Chosen(_)));
 	assert_eq!(chosen.map(|seen| seen.entry.worker).collect::<Vec<_>>(), [expected]);
@@ -175,6 +187,40 @@ fn a_machine_that_lapsed_is_gone_and_another_one_is_drawn() {
 	assert_eq!((world.directory().machines(), world.places[&0]), (0, None));
 }
 
+/// Who had a turn, with nothing to stop it.
+#[derive(Clone, Default)]
+struct Turns(Vec<(TaskId, Outcome)>);
+
+impl Budget for Turns {
+	fn allows(&mut self) -> bool {
+		true
+	}
+
+	fn spend(&mut self, id: TaskId, cost: &Cost) {
+		self.0.push((id, cost.outcome));
+	}
+}
+
+#[test]
+fn tasks_that_are_drawn_together_share_a_look() {
+	let mut world = world(3);
+	submit(&mut world, 2);
+	world.watched = Some(11);
+	run(&mut world, |world| {
+		let mut group = Group::new(world, BEACON);
+		group.draw(10, None);
+		group.draw(11, None);
+		group.finish();
+	});
+	let seen = world.seen.take();
+	assert_eq!(seen.look_of_task, Look { task: 10, pages: 1, machines: 3 });
+	// The machine that the first one got has no core left.
+	let misfit = |considered: &&Considered| matches!(considered.verdict, Verdict::Misfit(_));
+	let misfit = seen.considered.iter().find(misfit).unwrap();
+	assert_eq!(misfit.entry.worker, record(&world, 10).replicas[0].worker);
+	assert_eq!(world.directory().machines(), 1);
+}
+
 #[test]
 fn a_task_that_waits_is_drawn_for_the_machine_that_comes() {
 	let mut world = world(0);
@@ -184,22 +230,20 @@ fn a_task_that_waits_is_drawn_for_the_machine_that_comes() {
 	let mut later = self::world(2);
 	(later.tasks, later.jobs) = (world.tasks, world.jobs);
 	(later.index, later.queues, later.waiting) = (world.index, world.queues, world.waiting);
-	let mut serving = Serving::new(&later, Some(1));
-	let mut found = None;
-	while found.is_none() {
-		let (next, look) = run(&mut later, |world| {
-			let mut next = serving.clone();
-			let look = next.look(world);
-			(next, look)
+	let mut serving = Serving::new(Some(1), BEACON);
+	let mut drawn = Turns::default();
+	loop {
+		let (next, look, turns) = run(&mut later, |world| {
+			let (mut next, mut turns) = (serving.clone(), drawn.clone());
+			let look = next.look(world, &mut turns);
+			(next, look, turns)
 		});
-		serving = next;
-		match look {
-			Look::Done => break,
-			Look::Next(drawn) => found = drawn,
+		(serving, drawn) = (next, turns);
+		if look == drawing::Look::Done {
+			break;
 		}
 	}
-	let (id, shown) = found.unwrap();
-	assert_eq!((id, shown.replicas.len()), (10, 1));
+	assert_eq!(drawn.0, [(10, Outcome::Assigned(1))]);
 	assert!(later.index().cells().is_empty() && record(&later, 10).ticket.is_none());
 }
 
@@ -232,11 +276,10 @@ fn a_replay_agrees_only_with_the_same_machines_at_the_same_prices() {
 		block: Head { number: NOW, hash: [0; 32] },
 		beacon_block: NOW - 1,
 		beacon: [7; 32],
-		seed: shown.seed,
+		seed: [0; 32],
 		cause: Cause::Frozen(NOW - 2),
 		draws_before: 0,
-		machines: shown.machines,
-		pages: shown.pages,
+		look: shown.look,
 		considered: shown.considered,
 		computed: shown.replicas.clone(),
 		recorded: shown.replicas,

@@ -5,7 +5,9 @@
 
 use crate::{keys::AccountId, Job, TaskRecord, Worker};
 use aidragon_primitives::{
-	supply::{Bucket, Directory, Entry, Page, Place, SupplyStore},
+	drawing::Batch,
+	matching::Considered,
+	supply::{Bucket, Directory, Page, Place, SupplyStore},
 	waiting::{Queue, QueueId, QueueIndex, QueueStore, Ticket},
 	worker::{Capability, Provider, Thresholds},
 	Balance, BlockNumber, Hash32, JobId, TaskId, WorkerId,
@@ -23,7 +25,7 @@ pub(super) struct Frame {
 	/// The minute of the day at the block before, in Coordinated Universal Time.
 	pub(super) minute: u16,
 	/// The newest block whose beacon is known, and that beacon.
-	pub(super) beacon: (BlockNumber, Hash32),
+	pub(super) beacon: Option<(BlockNumber, Hash32)>,
 	/// Bond that each machine takes in its first tier.
 	pub(super) bond_per_worker: Balance,
 	/// The least that each tier of a class takes.
@@ -43,6 +45,9 @@ pub(super) enum Key {
 	Job(JobId),
 	Queue(QueueId),
 	Waiting(QueueId, u64),
+	FrozenLength(BlockNumber),
+	Frozen(BlockNumber, u32),
+	Beacon(BlockNumber),
 }
 
 /// The state. `None` stands for what the chain does not have.
@@ -61,7 +66,35 @@ pub(super) struct World {
 	pub(super) jobs: BTreeMap<JobId, Option<Job>>,
 	pub(super) queues: BTreeMap<QueueId, Queue>,
 	pub(super) waiting: BTreeMap<(QueueId, u64), Option<TaskId>>,
+	pub(super) frozen_lengths: BTreeMap<BlockNumber, u32>,
+	pub(super) frozen: BTreeMap<(BlockNumber, u32), Option<Batch>>,
+	pub(super) beacons: BTreeMap<BlockNumber, Option<Hash32>>,
+	/// The task about whose draw everything is noted.
+	pub(super) watched: Option<TaskId>,
+	pub(super) seen: RefCell<Seen>,
 	missing: RefCell<BTreeSet<Key>>,
+}
+
+/// What is noted of the draw of the watched task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+	/// The last look at the supply.
+	pub(super) look: Look,
+	/// The look from which the watched task was drawn.
+	pub(super) look_of_task: Look,
+	/// Every machine that was looked at for it in that look.
+	pub(super) considered: Vec<Considered>,
+}
+
+/// A look at the supply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+	/// The task for which it was taken. Those that are drawn with it share it.
+	pub task: TaskId,
+	/// Pages of the supply that were read.
+	pub pages: u32,
+	/// Machines in the supply at that moment.
+	pub machines: u32,
 }
 
 impl World {
@@ -81,6 +114,11 @@ impl World {
 			jobs: BTreeMap::new(),
 			queues: BTreeMap::new(),
 			waiting: BTreeMap::new(),
+			frozen_lengths: BTreeMap::new(),
+			frozen: BTreeMap::new(),
+			beacons: BTreeMap::new(),
+			watched: None,
+			seen: RefCell::default(),
 			missing: RefCell::default(),
 		}
 	}
@@ -90,20 +128,12 @@ impl World {
 		self.missing.take()
 	}
 
-	fn known<'a, K: Ord, V>(&self, map: &'a BTreeMap<K, V>, key: &K, name: Key) -> Option<&'a V> {
+	pub(super) fn known<'a, K: Ord, V>(&self, map: &'a BTreeMap<K, V>, key: &K, name: Key) -> Option<&'a V> {
 		let found = map.get(key);
 		if found.is_none() {
 			self.missing.borrow_mut().insert(name);
 		}
 		found
-	}
-
-	pub(super) fn task(&self, id: TaskId) -> Option<TaskRecord> {
-		self.known(&self.tasks, &id, Key::Task(id)).cloned().flatten()
-	}
-
-	pub(super) fn job(&self, id: JobId) -> Option<Job> {
-		self.known(&self.jobs, &id, Key::Job(id)).cloned().flatten()
 	}
 
 	pub(super) fn worker(&self, id: WorkerId) -> Option<Worker> {
@@ -120,16 +150,6 @@ impl World {
 
 	pub(super) fn is_attestor(&self, id: AccountId) -> bool {
 		self.known(&self.attestors, &id, Key::Attestor(id)).copied().unwrap_or_default()
-	}
-
-	/// What the supply shows of a machine.
-	pub(super) fn supplied(&self, worker: WorkerId) -> Option<Entry> {
-		let place = self.place(worker)?;
-		self.page(place.bucket, place.page()).get(place.slot()).cloned()
-	}
-
-	pub(super) fn put_task(&mut self, id: TaskId, task: TaskRecord) {
-		self.tasks.insert(id, Some(task));
 	}
 }
 

@@ -5,12 +5,13 @@ use crate::{
 	WorkerByHotKey, Workers,
 };
 use aidragon_primitives::{
+	drawing::provider_tag,
 	interface::{
 		Bonds, Capabilities, CapacityExceeded, Conduct, Reservation, SupplyListener,
 		WorkerDirectory,
 	},
 	resources::Free,
-	supply::{bucket_of, Entry, ProviderTag},
+	supply::{bucket_of, Entry},
 	worker::{Candidate, EnergySource, Site, Worker, WorkerStatus},
 	Balance, BlockNumber, WorkerId,
 };
@@ -99,13 +100,6 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// The first bytes of an account.
-fn provider_tag(account: &impl Encode) -> ProviderTag {
-	let mut tag = ProviderTag::default();
-	account.using_encoded(|bytes| tag.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from));
-	tag
-}
-
 impl<T: Config> Pallet<T> {
 	/// Moves `amount` of a provider's bond to `to`, and gives what was moved.
 	fn take_bond(provider: &T::AccountId, to: &T::AccountId, amount: Balance) -> Balance {
@@ -182,7 +176,6 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 		Providers::<T>::mutate_extant(&candidate.provider, |provider| {
 			provider.at_stake = provider.at_stake.saturating_add(*stake);
 		});
-		T::Supply::supply_changed(id);
 		Ok(())
 	}
 
@@ -217,7 +210,6 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 		});
 		let went_silent = was_online && !worker.availability.is_online();
 		Workers::<T>::insert(id, worker);
-		T::Supply::supply_changed(id);
 		if went_silent {
 			T::Supply::went_silent(id);
 		}

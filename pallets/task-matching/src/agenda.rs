@@ -1,8 +1,10 @@
 //! The agenda: what the chain looks at by itself, and when.
 
-use crate::{Agenda, AgendaCursor, AgendaLength, Config, Jobs, Pallet, Tasks, WeightInfo};
+use crate::{
+	settle::Freed, Agenda, AgendaCursor, AgendaLength, Config, Pallet, Tasks, WeightInfo,
+};
 use aidragon_primitives::{
-	interface::WorkerDirectory, state::TaskState, task::Task, worker::minute_of_day, BlockNumber,
+	drawing::Batch, interface::WorkerDirectory, state::TaskState, task::Task, worker::minute_of_day, BlockNumber,
 	JobId, TaskId, WorkerId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -27,9 +29,9 @@ use sp_runtime::SaturatedConversion;
 	TypeInfo,
 )]
 pub enum Item {
-	/// A task whose step ends, or that is forgotten. Passed over where it moved on in the meantime.
+	/// Tasks whose step ends. Those that moved on in the meantime are passed over.
 	#[codec(index = 0)]
-	Task(TaskId),
+	Tasks(Batch),
 	/// A job of which a task ended that others may wait for.
 	#[codec(index = 1)]
 	Advance(JobId),
@@ -42,6 +44,20 @@ pub enum Item {
 	/// As [`Item::Silent`], of the machine's tasks behind one of them.
 	#[codec(index = 4)]
 	SilentBehind(WorkerId, TaskId),
+	/// A job that is over and can no longer be read, from one of its tasks on.
+	#[codec(index = 5)]
+	Forget(JobId, u16),
+}
+
+/// Tasks that one look at an entry passes over.
+const PASSED_MAX: u16 = 8;
+
+/// What one look at an entry of tasks finds.
+struct Due<AccountId> {
+	/// Tasks that moved on.
+	passed: u16,
+	/// The first that did not.
+	task: Option<(TaskId, Task<AccountId>)>,
 }
 
 impl<T: Config> Pallet<T> {
@@ -79,7 +95,8 @@ impl<T: Config> Pallet<T> {
 
 	/// Puts the task on the agenda of block `wake_at` and stores it. Earlier entries of it no longer count.
 	pub(crate) fn schedule(id: TaskId, mut task: Task<T::AccountId>, wake_at: BlockNumber) {
-		task.wake_at = Self::put_on_agenda(Item::Task(id), wake_at);
+		let alone = Item::Tasks(Batch { first: id, count: 1 });
+		task.wake_at = Self::put_on_agenda(alone, wake_at);
 		Tasks::<T>::insert(id, task);
 	}
 
@@ -112,21 +129,33 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// The task of an entry, unless it moved on in the meantime.
-	fn due_task(id: TaskId, entry_of: BlockNumber) -> Option<Task<T::AccountId>> {
-		Tasks::<T>::get(id).filter(|task| task.wake_at == entry_of)
+	/// The first task of an entry that did not move on in the meantime, as far as one look goes.
+	fn due_task(batch: &Batch, entry_of: BlockNumber) -> Due<T::AccountId> {
+		let looked = batch.count.min(PASSED_MAX);
+		for passed in 0..looked {
+			let id = batch.first.saturating_add(passed.into());
+			let due = Tasks::<T>::get(id).filter(|task| task.wake_at == entry_of);
+			if let Some(task) = due {
+				return Due { passed, task: Some((id, task)) };
+			}
+		}
+		Due { passed: looked, task: None }
 	}
 
 	/// What one entry takes, apart from looking at it. One of which nothing is left to do takes what it took to see that.
 	fn item_weight(item: &Item, entry_of: BlockNumber) -> Weight {
 		let looks = |count| T::DbWeight::get().reads(count);
 		match item {
-			Item::Task(id) => match Self::due_task(*id, entry_of).map(|task| task.state) {
-				None => Weight::zero(),
-				Some(TaskState::Assigned) => T::WeightInfo::agenda_close(),
-				Some(TaskState::Committed) => T::WeightInfo::agenda_settle(),
-				Some(_) => T::WeightInfo::agenda_prune(),
-			},
+			Item::Tasks(batch) => {
+				let Due { passed, task } = Self::due_task(batch, entry_of);
+				let step = match task.map(|(_, task)| task.state) {
+					None => Weight::zero(),
+					Some(TaskState::Committed) => T::WeightInfo::agenda_settle(),
+					Some(_) => T::WeightInfo::agenda_close(),
+				};
+				// The first look is that of every entry.
+				step.saturating_add(looks(u64::from(passed.saturating_sub(1))))
+			}
 			Item::Advance(job) if !Self::can_advance(*job) => looks(1),
 			Item::Advance(_) => T::WeightInfo::agenda_advance(),
 			Item::Expire(job, from) if Self::expiring(*job, *from).is_empty() => {
@@ -140,6 +169,7 @@ impl<T: Config> Pallet<T> {
 				looks(1)
 			}
 			Item::Silent(_) | Item::SilentBehind(..) => T::WeightInfo::agenda_silent(),
+			Item::Forget(..) => T::WeightInfo::agenda_forget(),
 		}
 	}
 
@@ -148,7 +178,7 @@ impl<T: Config> Pallet<T> {
 		let weights = [
 			T::WeightInfo::agenda_close(),
 			T::WeightInfo::agenda_settle(),
-			T::WeightInfo::agenda_prune(),
+			T::WeightInfo::agenda_forget(),
 			T::WeightInfo::agenda_advance(),
 			T::WeightInfo::agenda_expire(),
 			T::WeightInfo::agenda_silent(),
@@ -165,43 +195,36 @@ impl<T: Config> Pallet<T> {
 			Item::Expire(job, from) => Self::expire_job(job, from),
 			Item::Silent(worker) => Self::free_tasks_of(worker),
 			Item::SilentBehind(worker, task) => Self::free_tasks_behind(worker, Some(task)),
-			Item::Task(id) => {
-				if let Some(task) = Self::due_task(id, entry_of) {
-					Self::wake(id, task);
-				}
-				None
-			}
+			Item::Forget(job, from) => Self::forget_job(job, from),
+			Item::Tasks(batch) => Self::wake_due(batch, entry_of),
 		}
 	}
 
-	fn wake(id: TaskId, task: Task<T::AccountId>) {
+	/// Takes the step of the first task that is due, and gives the tasks behind it.
+	fn wake_due(batch: Batch, entry_of: BlockNumber) -> Option<Item> {
+		let Due { passed, task } = Self::due_task(&batch, entry_of);
+		let done = match task {
+			Some((id, task)) => {
+				Self::wake(id, task).refresh::<T>();
+				passed.saturating_add(1)
+			}
+			None => passed,
+		};
+		let first = batch.first.saturating_add(done.into());
+		let count = batch.count.checked_sub(done).filter(|count| *count > 0)?;
+		Some(Item::Tasks(Batch { first, count }))
+	}
+
+	fn wake(id: TaskId, task: Task<T::AccountId>) -> Freed {
 		match task.state {
 			TaskState::Assigned => Self::close_commits(id, task),
 			TaskState::Committed => Self::close_reveals(id, task),
-			state if state.is_terminal() => Self::forget(id, task),
-			// Tasks without machines stand on their job's entry; `Revealed` and `Accepted` last no longer than the call that
-			// brings them about.
+			// Tasks without machines stand on their job's entry, and so do those that are over; `Revealed` and `Accepted` last no
+			// longer than the call that brings them about.
 			_ => {
-				log::error!(target: "runtime::task-matching", "task {id} rests in {:?}", task.state)
+				log::error!(target: "runtime::task-matching", "task {id} rests in {:?}", task.state);
+				Freed::default()
 			}
-		}
-	}
-
-	/// Removes the record of a task that is over, and with the last one its job's. Others of the job may still take its result.
-	fn forget(id: TaskId, task: Task<T::AccountId>) {
-		let Some(mut job) = Jobs::<T>::get(task.job) else {
-			Tasks::<T>::remove(id);
-			return;
-		};
-		if job.flow.as_ref().is_some_and(|flow| !flow.is_over()) {
-			let later = job.deadline.saturating_add(T::Retention::get());
-			return Self::schedule(id, task, later);
-		}
-		Tasks::<T>::remove(id);
-		job.kept = job.kept.saturating_sub(1);
-		match job.kept {
-			0 => Jobs::<T>::remove(task.job),
-			_ => Jobs::<T>::insert(task.job, job),
 		}
 	}
 }

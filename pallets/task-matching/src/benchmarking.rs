@@ -6,16 +6,19 @@ pub use scene::BenchmarkHelper;
 
 use crate::{agenda::Item, *};
 use aidragon_primitives::{
+	attestation::{Delivery, DELIVERIES_MAX},
+	drawing::{Batch, Cursor, Group, Market, Outcome, GROUP_MAX},
 	job::{After, JOB_TASKS_MAX},
-	matching::PAGES_MAX,
+	matching::{View, PAGES_MAX},
 	state::TaskState,
-	supply::PAGE_MACHINES,
+	supply::{DIRECTORY_MAX, PAGE_MACHINES},
 	task::{DeclineReason, Progress, REPLICAS_MAX},
 	worker::Offer,
 	BlockNumber,
 };
+use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
-use frame_support::weights::WeightMeter;
+use frame_support::{traits::Get, weights::WeightMeter};
 use frame_system::RawOrigin;
 use scene::*;
 
@@ -161,6 +164,40 @@ mod benches {
 		Ok(())
 	}
 
+	/// The results of one task each of `j` jobs of different submitters, and of `m` more tasks of one of these jobs.
+	#[benchmark]
+	fn attest_results(
+		j: Linear<1, DELIVERIES_MAX>,
+		m: Linear<0, { DELIVERIES_MAX - 1 }>,
+	) -> Result<(), BenchmarkError> {
+		let machines = machines::<T>(1)?;
+		T::BenchmarkHelper::enlarge(machines[0].worker);
+		submit_single::<T>(m + 1)?;
+		for index in 1..j {
+			submit_from::<T>(index)?;
+		}
+		let tasks = m + j;
+		draw_now::<T>(0, tasks)?;
+		let mut deliveries = Vec::new();
+		for id in 0..u64::from(tasks) {
+			let (attestation, signature) = statement(id, &machines[0])?;
+			deliveries.push(Delivery { attestation, signature });
+		}
+		let hot_key = machines[0].hot_key.clone();
+		let jobs;
+
+		#[block]
+		{
+			// Whether the call is free is found out in the block, too.
+			assert!(Pallet::<T>::check_deliveries(&hot_key, &deliveries).is_ok());
+			jobs = Pallet::<T>::do_attest_results(hot_key, &deliveries)?;
+		}
+
+		assert_eq!(jobs, j);
+		assert_eq!(state::<T>(u64::from(tasks) - 1), Some(TaskState::Settled));
+		Ok(())
+	}
+
 	/// The last of three, after which machines are drawn anew.
 	#[benchmark]
 	fn decline_task() -> Result<(), BenchmarkError> {
@@ -188,41 +225,180 @@ mod benches {
 		Ok(())
 	}
 
-	/// A draw that looks at as many full pages as it may and takes `r` machines; none where `r` is 0, so that the task waits.
+	/// Looking at `p` full pages out of `b` buckets, for as many replicas as may look at so many.
 	#[benchmark]
-	fn draw(r: Linear<0, REPLICAS_MAX>) -> Result<(), BenchmarkError> {
-		let replicas = r.max(1) as u8;
-		let dear = if r == 0 { PRICE_CAP + 1 } else { PRICE_CAP };
-		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2, dear)?;
-		let id = submit::<T>(replicas)?;
-		let beacon = ready::<T>()?;
-		// It looked as often as it may, so that a draw that finds nothing puts it into a queue.
-		Tasks::<T>::mutate_extant(id, |task| task.looks = u8::MAX - 1);
+	fn draw_look(
+		p: Linear<1, { PAGES_MAX as u32 * REPLICAS_MAX }>,
+		b: Linear<1, DIRECTORY_MAX>,
+	) -> Result<(), BenchmarkError> {
+		crowd::<T>(p * PAGE_MACHINES - REPLICAS_MAX, PRICE_CAP, b)?;
+		let (spec, store) = (spec(1), store::ChainStore::<T>::new());
+		let request = request(&spec, p.div_ceil(PAGES_MAX as u32) as usize);
+		let view;
 
 		#[block]
 		{
-			Pallet::<T>::draw(id, beacon, None);
+			view = View::open(&store, &request, &[7; 32]);
 		}
 
-		let expected = if r == 0 { TaskState::Queued } else { TaskState::Assigned };
-		assert_eq!(state::<T>(id), Some(expected));
-		assert_eq!(task::<T>(id)?.ticket.is_some(), r == 0);
+		assert_eq!((view.pages(), view.buckets()), (p, b));
 		Ok(())
 	}
 
-	/// As `draw`, of one machine out of 10 to the power `e`.
-	#[benchmark(extra)]
-	fn draw_at_scale(e: Linear<2, 6>) -> Result<(), BenchmarkError> {
-		crowd::<T>(10u32.saturating_pow(e), PRICE_CAP)?;
-		let id = submit::<T>(1)?;
+	/// Taking `r` machines for a task from what others looked at, and telling the supply.
+	#[benchmark]
+	fn draw_task(r: Linear<1, REPLICAS_MAX>) -> Result<(), BenchmarkError> {
+		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX, PRICE_CAP, 1)?;
+		let first = submit_tasks::<T>(r as u8, tasks(2, |_| After::default()))?;
 		let beacon = ready::<T>()?;
+		let mut store = store::ChainStore::<T>::new();
+		let mut group = Group::new(&mut store, beacon);
+		group.draw(first, None);
+		let cost;
 
 		#[block]
 		{
-			Pallet::<T>::draw(id, beacon, None);
+			cost = group.draw(first + 1, None);
+			group.tell_supply();
+		}
+
+		assert_eq!((cost.outcome, cost.pages), (Outcome::Assigned(r), 0));
+		Ok(())
+	}
+
+	/// A machine that was asked for in vain, as its proof is too old, and leaves the supply.
+	#[benchmark]
+	fn draw_vain() -> Result<(), BenchmarkError> {
+		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES, PRICE_CAP, 1)?;
+		let mut store = store::ChainStore::<T>::new();
+		let (worker, place) = SupplyPlaces::<T>::iter().next().ok_or("three machines came")?;
+		let later = Pallet::<T>::now().saturating_add(BlockNumber::MAX / 2);
+		frame_system::Pallet::<T>::set_block_number(later.into());
+
+		#[block]
+		{
+			assert!(store.candidate(worker).is_none());
+			store.refresh(worker, place);
+		}
+
+		assert!(!SupplyPlaces::<T>::contains_key(worker));
+		Ok(())
+	}
+
+	/// A task for which nothing was found goes into its queue.
+	#[benchmark]
+	fn draw_nothing() -> Result<(), BenchmarkError> {
+		let id = submit::<T>(3)?;
+		// It looked as often as it may.
+		Tasks::<T>::mutate_extant(id, |task| task.looks = u8::MAX - 1);
+		let beacon = ready::<T>()?;
+		let mut store = store::ChainStore::<T>::new();
+		let mut group = Group::new(&mut store, beacon);
+
+		#[block]
+		{
+			group.draw(id, None);
+		}
+
+		assert!(task::<T>(id)?.ticket.is_some());
+		Ok(())
+	}
+
+	/// A task whose time is over by its turn.
+	#[benchmark]
+	fn draw_late() -> Result<(), BenchmarkError> {
+		let id = submit::<T>(3)?;
+		let beacon = ready::<T>()?;
+		let late = Pallet::<T>::now().saturating_add(spec(3).deadline_blocks);
+		frame_system::Pallet::<T>::set_block_number(late.into());
+		let mut store = store::ChainStore::<T>::new();
+		let mut group = Group::new(&mut store, beacon);
+
+		#[block]
+		{
+			group.draw(id, None);
+		}
+
+		assert_eq!(state::<T>(id), Some(TaskState::Expired));
+		Ok(())
+	}
+
+	/// What is due at the end of the time of tasks that were drawn together.
+	#[benchmark]
+	fn draw_group() {
+		let mut store = store::ChainStore::<T>::new();
+
+		#[block]
+		{
+			store.schedule(Batch { first: 0, count: GROUP_MAX }, 10);
+		}
+
+		assert_eq!(AgendaLength::<T>::get(10), 1);
+	}
+
+	/// For comparison: all of the draw of a task that stands alone, with `r` machines.
+	#[benchmark(extra)]
+	fn draw_alone(r: Linear<1, REPLICAS_MAX>) -> Result<(), BenchmarkError> {
+		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2, PRICE_CAP, 1)?;
+		let id = submit::<T>(r as u8)?;
+		draw_frozen_of::<T>(1)?;
+
+		#[block]
+		{
+			Pallet::<T>::draw_frozen(&mut WeightMeter::new());
 		}
 
 		assert_eq!(state::<T>(id), Some(TaskState::Assigned));
+		Ok(())
+	}
+
+	/// As `draw_alone`, of one machine out of 10 to the power `e`.
+	#[benchmark(extra)]
+	fn draw_at_scale(e: Linear<2, 6>) -> Result<(), BenchmarkError> {
+		crowd::<T>(10u32.saturating_pow(e), PRICE_CAP, 1)?;
+		let id = submit::<T>(1)?;
+		draw_frozen_of::<T>(1)?;
+
+		#[block]
+		{
+			Pallet::<T>::draw_frozen(&mut WeightMeter::new());
+		}
+
+		assert_eq!(state::<T>(id), Some(TaskState::Assigned));
+		Ok(())
+	}
+
+	/// As `draw_at_scale`, of 100 such tasks in one block.
+	#[benchmark(extra)]
+	fn draw_hundred_at_scale(e: Linear<4, 6>) -> Result<(), BenchmarkError> {
+		large_crowd::<T>(10u32.saturating_pow(e))?;
+		for _ in 0..100 {
+			submit::<T>(1)?;
+		}
+		draw_frozen_of::<T>(100)?;
+
+		#[block]
+		{
+			Pallet::<T>::draw_frozen(&mut WeightMeter::new());
+		}
+
+		assert_eq!(state::<T>(99), Some(TaskState::Assigned));
+		Ok(())
+	}
+
+	/// As `draw_alone`, of `n` tasks of a job.
+	#[benchmark(extra)]
+	fn draw_job(n: Linear<1, JOB_TASKS_MAX>) -> Result<(), BenchmarkError> {
+		large_crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2)?;
+		let id = submit_single::<T>(n)?;
+		draw_frozen_of::<T>(n)?;
+
+		#[block]
+		{
+			Pallet::<T>::draw_frozen(&mut WeightMeter::new());
+		}
+
+		assert_eq!(state::<T>(id + u64::from(n) - 1), Some(TaskState::Assigned));
 		Ok(())
 	}
 
@@ -233,7 +409,7 @@ mod benches {
 		Tasks::<T>::mutate_extant(id, |task| task.state = TaskState::Cancelled);
 		let block = Pallet::<T>::now();
 		ready::<T>()?;
-		FrozenCursor::<T>::put(frozen::Cursor { block, ..Default::default() });
+		FrozenCursor::<T>::put(Cursor { block, ..Default::default() });
 		let mut meter = WeightMeter::new();
 
 		#[block]
@@ -315,19 +491,20 @@ mod benches {
 		Ok(())
 	}
 
-	/// The last task of a job is forgotten, and the job with it.
+	/// Tasks of a job are forgotten, as many as one entry may forget, and the job with them.
 	#[benchmark]
-	fn agenda_prune() -> Result<(), BenchmarkError> {
-		let id = submit::<T>(1)?;
-		Pallet::<T>::cancel_task(RawOrigin::Signed(submitter::<T>()).into(), id)?;
-		let due = task::<T>(id)?.wake_at;
+	fn agenda_forget() -> Result<(), BenchmarkError> {
+		let count = u32::from(flow::STEPS_MAX);
+		let first = submit_single::<T>(count)?;
+		Pallet::<T>::cancel_job(RawOrigin::Signed(submitter::<T>()).into(), first)?;
+		let due = Pallet::<T>::now().saturating_add(T::Retention::get());
 
 		#[block]
 		{
 			work_off::<T>(due);
 		}
 
-		assert!(!Jobs::<T>::contains_key(id));
+		assert!(!Jobs::<T>::contains_key(first) && !Tasks::<T>::contains_key(first));
 		Ok(())
 	}
 

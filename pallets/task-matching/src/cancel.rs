@@ -1,6 +1,6 @@
 //! Cancelling: what machines have done so far is paid, the rest returns.
 
-use crate::{Config, Error, Jobs, Pallet, Tasks};
+use crate::{settle::Freed, Config, Error, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
 	job::Job,
 	payout,
@@ -50,7 +50,7 @@ impl<T: Config> Pallet<T> {
 		let job = Self::owned(&submitter, task.job)?;
 		ensure!(!task.state.is_terminal(), Error::<T>::AlreadyOver);
 		let replicas = task.replicas.len() as u32;
-		Self::cancel(id, task, &job);
+		Self::cancel(id, task, &job).refresh::<T>();
 		Ok(replicas)
 	}
 
@@ -60,24 +60,25 @@ impl<T: Config> Pallet<T> {
 		id: JobId,
 	) -> Result<(u32, u32), DispatchError> {
 		let job = Self::owned(&submitter, id)?;
-		let mut cancelled = 0u32;
+		let (mut cancelled, mut freed) = (0u32, Freed::default());
 		for position in 0..job.tasks {
 			let task_id = id.saturating_add(u64::from(position));
 			let open = Tasks::<T>::get(task_id).filter(|task| !task.state.is_terminal());
 			if let Some(task) = open {
-				Self::cancel(task_id, task, &job);
+				freed = freed.and(Self::cancel(task_id, task, &job));
 				cancelled = cancelled.saturating_add(1);
 			}
 		}
 		ensure!(cancelled > 0, Error::<T>::AlreadyOver);
+		freed.refresh::<T>();
 		Ok((cancelled, u32::from(job.tasks).saturating_sub(cancelled)))
 	}
 
-	fn cancel(id: TaskId, mut task: Task<T::AccountId>, job: &Job<T::AccountId>) {
+	fn cancel(id: TaskId, mut task: Task<T::AccountId>, job: &Job<T::AccountId>) -> Freed {
 		for replica in task.replicas.clone() {
 			let gross = earned(&job.spec, &replica, Self::now());
 			Self::pay(id, &mut task, job, &replica, gross);
 		}
-		Self::finish(id, task, TaskEvent::Withdrawn);
+		Self::finish(id, task, TaskEvent::Withdrawn)
 	}
 }

@@ -1,15 +1,17 @@
 //! What machines deliver: commitments, attestations, or the task back.
 
-use crate::{agenda::Item, Assignments, Config, Error, Event, Jobs, Pallet, Tasks};
+use crate::{
+	agenda::Item, settle::Freed, Assignments, Config, Error, Event, Jobs, Pallet, Tasks,
+};
 use aidragon_primitives::{
-	attestation::{Attestation, ExitStatus, ATTESTATION_VERSION},
+	attestation::{Attestation, Delivery, ExitStatus, ATTESTATION_VERSION},
 	interface::{Conduct, WorkerDirectory},
 	job::Job,
 	state::{TaskEvent, TaskState},
 	task::{DeclineReason, Progress, Replica, Task},
 	Hash32, TaskId, WorkerId,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use codec::Encode;
 use frame_support::{ensure, traits::Get};
 use frame_system::{
@@ -102,7 +104,7 @@ impl<T: Config> Pallet<T> {
 		Self::reveal(id, &mut task, worker, &attestation);
 		let closed = task.revealed() == task.replicas.len();
 		match closed {
-			true => Self::close_reveals(id, task),
+			true => Self::close_reveals(id, task).refresh::<T>(),
 			false => Tasks::<T>::insert(id, task),
 		}
 		Ok(closed)
@@ -126,12 +128,48 @@ impl<T: Config> Pallet<T> {
 		attestation: Attestation,
 		signature: [u8; 64],
 	) -> DispatchResult {
-		let Held { worker, mut task, .. } =
-			Self::check_attest(&hot_key, id, &attestation, &signature)?;
-		Self::reveal(id, &mut task, worker, &attestation);
-		Self::advance(&mut task, TaskEvent::Attested);
-		Self::evaluate(id, task);
+		let held = Self::check_attest(&hot_key, id, &attestation, &signature)?;
+		Self::attest(id, held, &attestation).refresh::<T>();
 		Ok(())
+	}
+
+	fn attest(id: TaskId, held: Held<T>, attestation: &Attestation) -> Freed {
+		let Held { worker, mut task, .. } = held;
+		Self::reveal(id, &mut task, worker, attestation);
+		Self::advance(&mut task, TaskEvent::Attested);
+		Self::evaluate(id, task)
+	}
+
+	/// Whether all of these can be delivered now, each of another task.
+	pub(crate) fn check_deliveries(
+		hot_key: &T::AccountId,
+		deliveries: &[Delivery],
+	) -> Result<(), Error<T>> {
+		ensure!(!deliveries.is_empty(), Error::<T>::NothingDelivered);
+		for (index, Delivery { attestation, signature }) in deliveries.iter().enumerate() {
+			let before = deliveries.iter().take(index);
+			let is_new = !before.into_iter().any(|other| other.attestation.task == attestation.task);
+			ensure!(is_new, Error::<T>::AlreadyDelivered);
+			Self::check_attest(hot_key, attestation.task, attestation, signature)?;
+		}
+		Ok(())
+	}
+
+	/// Delivers all of these, and says of how many jobs they are.
+	pub(crate) fn do_attest_results(
+		hot_key: T::AccountId,
+		deliveries: &[Delivery],
+	) -> Result<u32, DispatchError> {
+		ensure!(!deliveries.is_empty(), Error::<T>::NothingDelivered);
+		let (mut freed, mut jobs) = (Freed::default(), BTreeSet::new());
+		for Delivery { attestation, signature } in deliveries {
+			let id = attestation.task;
+			let held = Self::check_attest(&hot_key, id, attestation, signature)?;
+			jobs.insert(held.task.job);
+			freed = freed.and(Self::attest(id, held, attestation));
+		}
+		freed.refresh::<T>();
+		Ok(jobs.len() as u32)
 	}
 
 	pub(crate) fn check_decline(hot_key: &T::AccountId, id: TaskId) -> Result<Held<T>, Error<T>> {
@@ -149,7 +187,8 @@ impl<T: Config> Pallet<T> {
 		let Held { worker, mut task, job, .. } = Self::check_decline(&hot_key, id)?;
 		task.declined = Some(reason);
 		let conduct = Self::conduct_of_return(&task, &job, reason);
-		Self::vacate(id, &mut task, &job, |replica| (replica.worker == worker).then_some(conduct));
+		Self::vacate(id, &mut task, &job, |replica| (replica.worker == worker).then_some(conduct))
+			.refresh::<T>();
 		Self::deposit_event(Event::TaskDeclined { task: id, worker, reason });
 		Ok(Self::continue_after_delivery(id, task))
 	}
@@ -203,7 +242,8 @@ impl<T: Config> Pallet<T> {
 		let Some(job) = Self::job_of(&task) else { return };
 		Self::vacate(id, &mut task, &job, |replica| {
 			(replica.worker == worker).then_some(Conduct::Missed)
-		});
+		})
+		.refresh::<T>();
 		Self::continue_after_delivery(id, task);
 	}
 
@@ -211,7 +251,7 @@ impl<T: Config> Pallet<T> {
 	fn continue_after_delivery(id: TaskId, task: Task<T::AccountId>) -> bool {
 		let closed = task.outstanding() == 0;
 		match closed {
-			true => Self::close_commits(id, task),
+			true => Self::close_commits(id, task).refresh::<T>(),
 			false => Tasks::<T>::insert(id, task),
 		}
 		closed

@@ -1,19 +1,17 @@
 //! Answers for people: what a task would cost, who fits it, why it waits, why it ended.
 
-use crate::{draw::provider_tag, store::ChainStore, Config, Jobs, Pallet, Tasks};
+use crate::{store::ChainStore, Config, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
+	drawing::provider_tag,
 	interface::WorkerDirectory,
-	matching::{check_candidate, check_fit, Misfit, MISFITS},
+	matching::{check_candidate, Survey, Wanted},
 	payout,
 	state::TaskState,
 	supply::{Entry, SupplyStore, PAGE_MACHINES},
 	task::{TaskSpec, DRAW_DELAY_BLOCKS},
-	worker::TaskKinds,
-	Balance, BlockNumber, TaskId, WorkerId,
+	Balance, BlockNumber, TaskId,
 };
 use alloc::{
-	collections::BTreeSet,
-	format,
 	string::{String, ToString},
 	vec::Vec,
 };
@@ -62,20 +60,19 @@ pub struct Quote {
 	pub supply: SupplyReport,
 }
 
-/// The machines that fit, and how far the others get.
-#[derive(Default)]
-struct Survey {
-	misfits: Vec<Misfit>,
-	fitting: Vec<Entry>,
-	machines: u32,
-}
-
 impl<T: Config> Pallet<T> {
 	/// What a task would cost, or which field of it is out of range.
 	pub(crate) fn quote_for(spec: &TaskSpec) -> Result<Quote, String> {
 		spec.validate().map_err(|error| error.message().to_string())?;
-		let survey = Self::survey(spec, spec.kinds(false), &[]);
-		let price = survey.cheapest(usize::from(spec.replicas)).map(|prices| {
+		let wanted = Wanted {
+			spec,
+			kinds: spec.kinds(false),
+			minute: Self::minute_of_day(),
+			excluded: &[],
+			taken: &[],
+		};
+		let (survey, needed) = (Self::survey(&wanted), usize::from(spec.replicas));
+		let price = survey.cheapest(needed).map(|prices| {
 			let most = |price| payout::ceiling_price(spec.fuel_limit, price).unwrap_or_default();
 			prices.into_iter().map(most).fold(0, Balance::saturating_add)
 		});
@@ -83,7 +80,7 @@ impl<T: Config> Pallet<T> {
 			escrow: spec.escrow().unwrap_or_default(),
 			price,
 			wait_blocks: price.map(|_| DRAW_DELAY_BLOCKS),
-			supply: survey.report(usize::from(spec.replicas)),
+			supply: Self::report(&survey, needed),
 		})
 	}
 
@@ -93,36 +90,50 @@ impl<T: Config> Pallet<T> {
 		let job = Jobs::<T>::get(task.job)?;
 		let taken: Vec<_> =
 			task.replicas.iter().map(|replica| provider_tag(&replica.provider)).collect();
-		let mut survey =
-			Self::survey(&job.spec, job.spec.kinds(task.bundle.is_some()), &task.excluded);
-		survey.fitting.retain(|entry| !taken.contains(&entry.provider));
-		Some(survey.report(usize::from(job.spec.replicas).saturating_sub(taken.len())))
+		let wanted = Wanted {
+			spec: &job.spec,
+			kinds: job.spec.kinds(task.bundle.is_some()),
+			minute: Self::minute_of_day(),
+			excluded: &task.excluded,
+			taken: &taken,
+		};
+		let needed = usize::from(job.spec.replicas).saturating_sub(taken.len());
+		Some(Self::report(&Self::survey(&wanted), needed))
 	}
 
-	fn survey(spec: &TaskSpec, kinds: TaskKinds, excluded: &[WorkerId]) -> Survey {
+	/// Looks at the supply as a draw would, and further.
+	fn survey(wanted: &Wanted<'_>) -> Survey {
 		let store = ChainStore::<T>::new();
-		let (directory, minute) = (store.directory(), Self::minute_of_day());
-		let mut survey = Survey { machines: directory.machines(), ..Default::default() };
+		let directory = store.directory();
 		let pages = directory.buckets().iter().flat_map(|(bucket, length)| {
 			(0..length.div_ceil(PAGE_MACHINES)).map(move |page| (*bucket, page))
 		});
+		let mut survey = Survey::default();
+		let ask = |entry: &Entry| {
+			let candidate = T::Directory::candidate(entry.worker, Self::now())?;
+			let Wanted { spec, kinds, minute, excluded, .. } = wanted;
+			Some(check_candidate(&candidate, spec, *kinds, *minute, excluded))
+		};
 		for (bucket, page) in pages.take((REPORT_MACHINES_MAX / PAGE_MACHINES) as usize) {
 			for entry in store.page(bucket, page) {
-				let fit = check_fit(&entry, spec, kinds, minute, excluded);
-				// What lapsed since it was put into the supply is no machine any more.
-				match fit.map(|()| T::Directory::candidate(entry.worker, Self::now())) {
-					Err(misfit) => survey.misfits.push(misfit),
-					Ok(None) => {}
-					Ok(Some(candidate)) => {
-						match check_candidate(&candidate, spec, kinds, minute, excluded) {
-							Ok(()) => survey.fitting.push(entry),
-							Err(misfit) => survey.misfits.push(misfit),
-						}
-					}
-				}
+				survey.look_and_ask(entry, wanted, ask);
 			}
 		}
 		survey
+	}
+
+	fn report(survey: &Survey, needed: usize) -> SupplyReport {
+		let passing = survey.funnel().into_iter();
+		let passing = passing
+			.map(|(misfit, machines)| Passing { what: misfit.asset().to_string(), machines });
+		SupplyReport {
+			machines: ChainStore::<T>::new().directory().machines(),
+			looked_at: survey.looked_at(),
+			passing: passing.collect(),
+			fitting: survey.fitting().len() as u32,
+			providers: survey.providers(),
+			sentence: survey.sentence(needed),
+		}
 	}
 
 	pub(crate) fn explain_end(id: TaskId) -> Option<String> {
@@ -141,44 +152,5 @@ impl<T: Config> Pallet<T> {
 			| TaskState::Accepted => return None,
 		};
 		Some(reason.to_string())
-	}
-}
-
-impl Survey {
-	fn providers(&self) -> u32 {
-		self.fitting.iter().map(|entry| entry.provider).collect::<BTreeSet<_>>().len() as u32
-	}
-
-	/// What the cheapest machines of `count` providers ask, if there are as many.
-	fn cheapest(&self, count: usize) -> Option<Vec<Balance>> {
-		let mut entries: Vec<&Entry> = self.fitting.iter().collect();
-		entries.sort_by_key(|entry| entry.offer.price_per_gfuel);
-		let mut seen = BTreeSet::new();
-		entries.retain(|entry| seen.insert(entry.provider));
-		let prices = entries.into_iter().take(count).map(|entry| entry.offer.price_per_gfuel);
-		let prices: Vec<Balance> = prices.collect();
-		(prices.len() == count).then_some(prices)
-	}
-
-	fn report(&self, replicas: usize) -> SupplyReport {
-		let looked_at = self.misfits.len().saturating_add(self.fitting.len()) as u32;
-		let mut left = looked_at;
-		let mut passing = Vec::new();
-		for misfit in MISFITS {
-			let failed = self.misfits.iter().filter(|other| **other == misfit).count() as u32;
-			if failed > 0 {
-				left = left.saturating_sub(failed);
-				passing.push(Passing { what: misfit.asset().to_string(), machines: left });
-			}
-		}
-		let (fitting, providers) = (self.fitting.len() as u32, self.providers());
-		let mut sentence = format!("{looked_at} machines may be given work");
-		for step in &passing {
-			sentence.push_str(&format!(", {} of them {}", step.machines, step.what));
-		}
-		sentence.push_str(&format!(
-			"; they belong to {providers} providers, and {replicas} are needed"
-		));
-		SupplyReport { machines: self.machines, looked_at, passing, fitting, providers, sentence }
 	}
 }

@@ -2,6 +2,7 @@
 
 use crate::{agenda::Item, Config, Event, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
+	drawing::Batch,
 	job::{bundle_root, FlowStep, Job},
 	state::{FailureReason, TaskEvent, TaskState},
 	task::Task,
@@ -9,23 +10,45 @@ use aidragon_primitives::{
 };
 use alloc::vec::Vec;
 use core::ops::Range;
+use frame_support::traits::Get;
 
-/// Tasks of a job that one entry of the agenda releases, fails or lets expire.
+/// Tasks of a job that one entry of the agenda releases, fails, lets expire or forgets.
 pub(crate) const STEPS_MAX: u16 = 8;
 
 impl<T: Config> Pallet<T> {
-	/// Notes in its job that a task is over, and has those looked at that wait for it.
+	/// Notes in its job that a task is over, and has those looked at that wait for it. With the last one the job's time to be read
+	/// begins.
 	pub(crate) fn note_over(id: TaskId, task: &Task<T::AccountId>, mut job: Job<T::AccountId>) {
-		let Some(flow) = &mut job.flow else { return };
-		let position = task.index(id);
-		flow.over.insert(position);
-		if task.state == TaskState::Settled {
-			flow.settled.insert(position);
+		job.open = job.open.saturating_sub(1);
+		if job.open == 0 {
+			let until = Self::now().saturating_add(T::Retention::get());
+			Self::put_on_agenda(Item::Forget(task.job, 0), until);
 		}
-		if !flow.is_over() {
-			Self::put_once_on_agenda(Item::Advance(task.job), Self::now().saturating_add(1));
+		if let Some(flow) = &mut job.flow {
+			let position = task.index(id);
+			flow.over.insert(position);
+			if task.state == TaskState::Settled {
+				flow.settled.insert(position);
+			}
+			if job.open > 0 {
+				Self::put_once_on_agenda(Item::Advance(task.job), Self::now().saturating_add(1));
+			}
 		}
 		Jobs::<T>::insert(task.job, job);
+	}
+
+	/// Removes the records of tasks of a job that is over, from `from` on, and with the last one the job's. Gives what is left over.
+	pub(crate) fn forget_job(id: JobId, from: u16) -> Option<Item> {
+		let tasks = Jobs::<T>::get(id)?.tasks;
+		let next = from.saturating_add(STEPS_MAX);
+		for position in from..next.min(tasks) {
+			Tasks::<T>::remove(id.saturating_add(u64::from(position)));
+		}
+		if next < tasks {
+			return Some(Item::Forget(id, next));
+		}
+		Jobs::<T>::remove(id);
+		None
 	}
 
 	/// Whether a task of the job waits for nothing any more, or in vain.
@@ -44,7 +67,7 @@ impl<T: Config> Pallet<T> {
 			match step {
 				FlowStep::Fail(_) => {
 					let failed = TaskEvent::Exhausted(FailureReason::DependencyFailed);
-					Self::finish(task_id, task, failed);
+					Self::finish(task_id, task, failed).refresh::<T>();
 				}
 				FlowStep::Release(_) => {
 					let many =
@@ -85,7 +108,7 @@ impl<T: Config> Pallet<T> {
 		Jobs::<T>::insert(id, job);
 		Self::advance(&mut task, TaskEvent::Released);
 		Tasks::<T>::insert(task_id, task);
-		Self::freeze(task_id, 1);
+		Self::freeze(Batch { first: task_id, count: 1 });
 		Self::deposit_event(Event::TaskReleased { task: task_id });
 	}
 
@@ -113,7 +136,7 @@ impl<T: Config> Pallet<T> {
 		for (task_id, task) in Self::expiring(id, from) {
 			match task.state {
 				TaskState::Queued => Self::give_up_queued(task_id, task),
-				_ => Self::finish(task_id, task, TaskEvent::TimedOut),
+				_ => Self::finish(task_id, task, TaskEvent::TimedOut).refresh::<T>(),
 			}
 		}
 		let next = from.saturating_add(STEPS_MAX);

@@ -1,123 +1,168 @@
-//! Frozen tasks: those of one block, drawn later in an order that nobody knew in it.
+//! What a block draws: tasks that were frozen, and tasks that wait for the machines that came.
 
-use crate::{Config, Frozen, FrozenCursor, FrozenLength, Pallet, WeightInfo};
-use aidragon_primitives::{
-	beacon::order_seed,
-	interface::Beacon,
-	matching::order_of,
-	task::{DRAW_DELAY_BLOCKS, REPLICAS_MAX},
-	BlockNumber, Hash32, TaskId,
+use crate::{
+	store::ChainStore, Config, Frozen, FrozenCursor, FrozenLength, Pallet, Waking, WaitingIndex,
+	WeightInfo,
 };
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use frame_support::weights::WeightMeter;
-use scale_info::TypeInfo;
+use aidragon_primitives::{
+	drawing::{draw_frozen, turns, Batch, Budget, Cost, Look, Outcome, Serving},
+	interface::Beacon,
+	matching::{PAGES_MAX, VETTED_MAX},
+	supply::DIRECTORY_MAX,
+	task::REPLICAS_MAX,
+	waiting::Wakes,
+	BlockNumber, Hash32, TaskId, WorkerId,
+};
+use frame_support::weights::{Weight, WeightMeter};
 
-/// Tasks with successive numbers that were frozen together.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Batch {
-	/// The first of them.
-	pub first: TaskId,
-	/// How many there are.
-	pub count: u16,
+/// Blocks between two looks at tasks that wait without anybody having come: machines open by the clock, bonds are raised.
+const SWEEP_BLOCKS: BlockNumber = 20;
+
+/// The weight of the draw of one task.
+fn draw_weight<T: Config>(cost: &Cost) -> Weight {
+	let outcome = match cost.outcome {
+		Outcome::Assigned(machines) => T::WeightInfo::draw_task(machines.max(1)),
+		Outcome::Nothing => T::WeightInfo::draw_nothing(),
+		Outcome::Passed => T::WeightInfo::draw_late(),
+	};
+	let look = match cost.pages {
+		0 => Weight::zero(),
+		pages => T::WeightInfo::draw_look(pages, cost.buckets),
+	};
+	let vain = T::WeightInfo::draw_vain().saturating_mul(cost.vain.into());
+	outcome.saturating_add(look).saturating_add(vain)
 }
 
-/// How far the frozen tasks are drawn.
-#[derive(
-	Clone,
-	Copy,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Cursor {
-	/// The block in which they were frozen.
-	pub block: BlockNumber,
-	/// Batches of it that are drawn.
-	pub batches: u32,
-	/// Tasks of the next batch that are drawn.
-	pub tasks: u16,
-	/// The seed of the order, from the first batch on: it stays the same however long the drawing takes.
-	pub order: Option<Hash32>,
+/// The most that the draw of one task may take: what others looked at shows it nothing, and then it looks for itself.
+pub(crate) fn draw_weight_max<T: Config>() -> Weight {
+	let cost = |outcome| Cost {
+		outcome,
+		pages: PAGES_MAX as u32 * REPLICAS_MAX,
+		buckets: DIRECTORY_MAX,
+		vain: VETTED_MAX as u32 * REPLICAS_MAX * 2,
+	};
+	let assigned = draw_weight::<T>(&cost(Outcome::Assigned(REPLICAS_MAX)));
+	assigned.max(draw_weight::<T>(&cost(Outcome::Nothing))).max(T::WeightInfo::draw_late())
+}
+
+/// The weight that is left for draws.
+struct Meter<'a, T> {
+	meter: &'a mut WeightMeter,
+	most: Weight,
+	_config: core::marker::PhantomData<T>,
+}
+
+impl<'a, T: Config> Meter<'a, T> {
+	fn new(meter: &'a mut WeightMeter) -> Self {
+		Self { meter, most: draw_weight_max::<T>(), _config: core::marker::PhantomData }
+	}
+
+	/// Takes a step's weight, and says whether there is as much.
+	fn step(&mut self, weight: Weight) -> bool {
+		self.meter.try_consume(weight).is_ok()
+	}
+}
+
+impl<T: Config> Budget for Meter<'_, T> {
+	fn allows(&mut self) -> bool {
+		self.meter.can_consume(self.most)
+	}
+
+	fn spend(&mut self, _: TaskId, cost: &Cost) {
+		self.meter.consume(draw_weight::<T>(cost));
+	}
 }
 
 impl<T: Config> Pallet<T> {
-	/// Freezes `count` tasks from `first` on: they are drawn by the beacon of a later block.
-	pub(crate) fn freeze(first: TaskId, count: u16) {
+	/// Freezes tasks with successive numbers of one job: they are drawn by the beacon of a later block.
+	pub(crate) fn freeze(batch: Batch) {
 		let now = Self::now();
 		let position = FrozenLength::<T>::mutate(now, |length| {
 			let position = *length;
 			*length = length.saturating_add(1);
 			position
 		});
-		Frozen::<T>::insert((now, position), Batch { first, count });
+		Frozen::<T>::insert((now, position), batch);
 	}
 
 	/// Draws the tasks whose time has come, as far as the meter allows. The rest is first in the next block.
 	pub(crate) fn draw_frozen(meter: &mut WeightMeter) {
-		let Some(last) = Self::now().checked_sub(DRAW_DELAY_BLOCKS) else { return };
 		let mut cursor = FrozenCursor::<T>::get();
-		let began_at = cursor;
-		while cursor.block <= last && meter.try_consume(T::WeightInfo::frozen_step()).is_ok() {
-			let length = FrozenLength::<T>::get(cursor.block);
-			if cursor.batches >= length {
-				FrozenLength::<T>::remove(cursor.block);
-				cursor = Cursor { block: cursor.block.saturating_add(1), ..Default::default() };
-				continue;
-			}
-			// A block that brought no randomness draws nothing.
-			let Some(beacon) = Self::young_beacon(cursor.block) else { break };
-			if !Self::draw_batch(&mut cursor, length, beacon, meter) {
-				break;
-			}
-		}
+		let (began_at, mut store) = (cursor, ChainStore::<T>::new());
+		let mut budget = Meter::<T>::new(meter);
+		let frozen_step = T::WeightInfo::frozen_step().saturating_add(T::WeightInfo::draw_group());
+		while budget.step(frozen_step)
+			&& draw_frozen(&mut store, &mut cursor, &mut budget)
+		{}
 		if cursor != began_at {
 			FrozenCursor::<T>::put(cursor);
 		}
 	}
 
-	/// Draws the tasks of the next batch, and says whether it came to its end.
-	fn draw_batch(
-		cursor: &mut Cursor,
-		length: u32,
-		beacon: (BlockNumber, [u8; 32]),
-		meter: &mut WeightMeter,
-	) -> bool {
-		let order = *cursor.order.get_or_insert_with(|| {
-			order_seed(T::Beacon::at(cursor.block.saturating_add(1)).unwrap_or(beacon.1))
-		});
-		let position = order_of(&order, length, cursor.batches);
-		let key = (cursor.block, position);
-		if let Some(batch) = Frozen::<T>::get(key) {
-			while cursor.tasks < batch.count {
-				if !meter.can_consume(T::WeightInfo::draw(REPLICAS_MAX)) {
-					return false;
-				}
-				let drawn =
-					Self::draw(batch.first.saturating_add(cursor.tasks.into()), beacon, None);
-				meter.consume(T::WeightInfo::draw(drawn.machines()));
-				cursor.tasks = cursor.tasks.saturating_add(1);
-			}
-			Frozen::<T>::remove(key);
+	/// Draws tasks that wait for the machines that came, as far as the meter allows.
+	pub(crate) fn wake_waiting(meter: &mut WeightMeter) {
+		let mut budget = Meter::<T>::new(meter);
+		if !budget.step(T::WeightInfo::wake_step()) {
+			return;
 		}
-		cursor.batches = cursor.batches.saturating_add(1);
-		cursor.tasks = 0;
-		true
+		Self::sweep_waiting();
+		let Some(beacon) = T::Beacon::latest() else { return };
+		let wakes = Waking::<T>::take();
+		let mut left = wakes.clone();
+		for turn in turns(&wakes, Self::now(), beacon.0) {
+			let served = Self::serve(turn, beacon, &mut budget);
+			left.remove(turn);
+			if !served {
+				// Whoever did not come to an end comes last in the next block.
+				left.put_back(turn, &wakes);
+				break;
+			}
+		}
+		Self::keep_waking(left);
+	}
+
+	/// Draws for the tasks that a machine may serve, or for some of all, and says whether that is done: nothing more is to be found.
+	fn serve(
+		machine: Option<WorkerId>,
+		beacon: (BlockNumber, Hash32),
+		budget: &mut Meter<'_, T>,
+	) -> bool {
+		let (mut serving, mut store) = (Serving::new(machine, beacon), ChainStore::<T>::new());
+		let wake_step = T::WeightInfo::wake_step().saturating_add(T::WeightInfo::draw_group());
+		while budget.step(wake_step) {
+			match serving.look(&mut store, budget) {
+				Look::Done => return true,
+				Look::Full => return false,
+				Look::More => {}
+			}
+		}
+		false
+	}
+
+	/// Puts back what is not worked off, beside what came in the meantime.
+	fn keep_waking(left: Wakes) {
+		if left == Wakes::default() {
+			return;
+		}
+		Waking::<T>::mutate(|wakes| {
+			let came = core::mem::replace(wakes, left);
+			came.machines.into_iter().for_each(|wake| wakes.note(wake));
+			wakes.others_at = wakes.others_at.or(came.others_at);
+		});
+	}
+
+	/// Whether any task waits for supply.
+	pub(crate) fn is_waiting() -> bool {
+		!WaitingIndex::<T>::get().cells().is_empty()
+	}
+
+	/// Has some of what waits looked at from time to time.
+	pub(crate) fn sweep_waiting() {
+		let now = Self::now();
+		if now.is_multiple_of(SWEEP_BLOCKS) && Self::is_waiting() {
+			Waking::<T>::mutate(|wakes| {
+				wakes.others_at.get_or_insert(now);
+			});
+		}
 	}
 }

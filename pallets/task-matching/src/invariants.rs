@@ -13,7 +13,7 @@ use aidragon_primitives::{
 	state::TaskState,
 	supply::{Place, Shape, PAGE_MACHINES},
 	task::{Progress, Task},
-	Balance, BlockNumber, TaskId,
+	Balance, BlockNumber, JobId, TaskId,
 };
 use alloc::collections::{BTreeMap, BTreeSet};
 use frame_support::ensure;
@@ -73,32 +73,58 @@ impl<T: Config> Pallet<T> {
 				Item::Expire(job, from) => *job == task.job && *from <= u16::from(task.index(id)),
 				_ => false,
 			};
-			let is_listed = Self::is_listed(Self::last_draw(job).saturating_add(1), ends);
+			let is_listed = Self::is_listed(job.last_draw().saturating_add(1), ends);
 			ensure!(is_listed, "a task without machines is not on the agenda");
 			return Ok(());
 		}
-		let is_listed = Self::is_listed(task.wake_at, |item| *item == Item::Task(id));
-		ensure!(is_listed, "a task is not on the agenda of its block");
 		if task.state.is_terminal() {
 			ensure!(task.escrow == 0, "a task that is over has money on hold");
 			return Ok(());
 		}
+		let holds_it = |item: &Item| match item {
+			Item::Tasks(batch) => {
+				let end = batch.first.saturating_add(batch.count.into());
+				(batch.first..end).contains(&id)
+			}
+			_ => false,
+		};
+		let is_listed = Self::is_listed(task.wake_at, holds_it);
+		ensure!(is_listed, "a task is not on the agenda of its block");
 		// As the entry is ahead, only an agenda that lags behind under load lets the task live on.
 		ensure!(task.wake_at <= job.deadline, "a live task is looked at after its deadline only");
 		Ok(())
 	}
 
+	/// Jobs that stand on the agenda to be forgotten, each with the first of its tasks that is still kept.
+	fn jobs_to_forget() -> BTreeMap<JobId, u16> {
+		let begun = AgendaCursor::<T>::get();
+		let ahead = Agenda::<T>::iter().filter(|(place, _)| *place >= begun);
+		let jobs = ahead.filter_map(|(_, item)| match item {
+			Item::Forget(job, from) => Some((job, from)),
+			_ => None,
+		});
+		jobs.collect()
+	}
+
 	fn check_jobs() -> Result<(), TryRuntimeError> {
+		let forgetting = Self::jobs_to_forget();
 		for (id, job) in Jobs::<T>::iter() {
-			let kept = (0..job.tasks)
-				.filter_map(|position| Tasks::<T>::get(id.saturating_add(u64::from(position))))
-				.count();
-			ensure!(kept == usize::from(job.kept), "a job's count of tasks is wrong");
-			let Some(flow) = job.flow else { continue };
+			let first_kept = match job.open {
+				0 => *forgetting.get(&id).ok_or("a job that is over is not on the agenda")?,
+				_ => 0,
+			};
+			let task = |position: u16| Tasks::<T>::get(id.saturating_add(u64::from(position)));
+			let mut open = 0u16;
 			for position in 0..job.tasks {
-				let Some(task) = Tasks::<T>::get(id.saturating_add(u64::from(position))) else {
-					continue;
-				};
+				let kept = task(position);
+				ensure!(kept.is_some() == (position >= first_kept), "a job has lost a task");
+				let is_open = kept.is_some_and(|task| !task.state.is_terminal());
+				open = open.saturating_add(is_open.into());
+			}
+			ensure!(open == job.open, "a job's count of open tasks is wrong");
+			let Some(flow) = job.flow else { continue };
+			for position in first_kept..job.tasks {
+				let Some(task) = task(position) else { continue };
 				// A job has at most 256 tasks.
 				let position = position as u8;
 				let is_over = task.state.is_terminal();

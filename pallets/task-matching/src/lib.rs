@@ -36,7 +36,7 @@ mod deliver;
 mod draw;
 pub mod explain;
 mod flow;
-pub mod frozen;
+pub(crate) mod frozen;
 mod invariants;
 #[cfg(test)]
 mod mock;
@@ -46,7 +46,6 @@ mod submit;
 mod supply;
 #[cfg(test)]
 mod tests;
-mod wake;
 pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -60,16 +59,17 @@ pub mod pallet {
 	use crate::{
 		agenda::Item,
 		explain::{Quote, SupplyReport},
-		frozen::{Batch, Cursor},
+		frozen::draw_weight_max,
 		weights::WeightInfo,
 	};
 	use aidragon_primitives::{
-		attestation::Attestation,
+		attestation::{Attestation, Deliveries},
+		drawing::{Batch, Cursor},
 		interface::{Beacon, Escrow, WorkerDirectory},
 		job::{After, Job, JobTask, JobTasks, JOB_TASKS_MAX},
 		state::TaskState,
 		supply::{Bucket, Directory, Page, Place},
-		task::{BlobRef, DeclineReason, Task, TaskSpec, REPLICAS_MAX},
+		task::{BlobRef, DeclineReason, Task, TaskSpec},
 		waiting::{Queue, QueueId, QueueIndex, Ticket, Wakes},
 		Balance, BlockNumber, Hash32, JobId, TaskId, WorkerId,
 	};
@@ -322,6 +322,8 @@ pub mod pallet {
 		SingleReplica,
 		/// A task with several replicas is delivered by `commit_result` and `reveal_result`.
 		SeveralReplicas,
+		/// `deliveries` must name at least one result.
+		NothingDelivered,
 		/// The machine did not commit to anything.
 		NotCommitted,
 		/// The attestation and salt are not what the machine committed to.
@@ -342,10 +344,14 @@ pub mod pallet {
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
 			T::Beacon::advance();
 			let whole = T::AgendaWeight::get();
-			// Draws and waking leave the agenda at least a quarter: what is due must not wait for what is new.
-			let mut drawing = WeightMeter::with_limit(whole / 2);
+			// Draws leave waking a quarter where anything waits, and both leave the agenda a quarter: what is due must not wait for
+			// what is new.
+			let waking = if Self::is_waiting() { whole / 4 } else { Weight::zero() };
+			let agenda = whole / 4;
+			let mut drawing =
+				WeightMeter::with_limit(whole.saturating_sub(agenda).saturating_sub(waking));
 			Self::draw_frozen(&mut drawing);
-			let mut waking = WeightMeter::with_limit(whole / 4);
+			let mut waking = WeightMeter::with_limit(waking);
 			Self::wake_waiting(&mut waking);
 			let drawn = drawing.consumed().saturating_add(waking.consumed());
 			let mut meter = WeightMeter::with_limit(whole.saturating_sub(drawn));
@@ -358,10 +364,10 @@ pub mod pallet {
 				(T::AgendaWeight::get() / 4).all_gte(Self::item_weight_max()),
 				"a quarter of the agenda's weight must allow at least one entry per block"
 			);
-			let draw = T::WeightInfo::draw(REPLICAS_MAX).saturating_add(T::WeightInfo::wake_step());
+			let steps = T::WeightInfo::wake_step().saturating_mul(2);
+			let steps = steps.saturating_add(T::WeightInfo::draw_group());
 			assert!(
-				(T::AgendaWeight::get() / 4)
-					.all_gte(draw.saturating_add(T::WeightInfo::wake_step())),
+				(T::AgendaWeight::get() / 4).all_gte(draw_weight_max::<T>().saturating_add(steps)),
 				"a quarter of the agenda's weight must allow at least one draw per block"
 			);
 			assert!(T::Retention::get() > 0, "a result must be readable for a while");
@@ -517,6 +523,29 @@ pub mod pallet {
 		) -> DispatchResult {
 			let hot_key = ensure_signed(origin)?;
 			Self::do_attest_result(hot_key, task, attestation, signature)
+		}
+
+		/// Delivers the results of up to 32 tasks that have one replica each, all of them or, where one is refused, none. Free where
+		/// all make progress.
+		///
+		/// ## Dispatch Origin
+		/// Signed by the hot key of the machine that is the replica of all of them.
+		/// ## Errors
+		/// `NothingDelivered`, and those of `attest_result`; `AlreadyDelivered` where a task is named twice.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::attest_results(deliveries.len() as u32, 0))]
+		#[pallet::feeless_if(|origin: &OriginFor<T>, deliveries: &Deliveries| -> bool {
+			Pallet::<T>::signer(origin)
+				.is_some_and(|who| Pallet::<T>::check_deliveries(&who, deliveries).is_ok())
+		})]
+		pub fn attest_results(
+			origin: OriginFor<T>,
+			deliveries: Deliveries,
+		) -> DispatchResultWithPostInfo {
+			let hot_key = ensure_signed(origin)?;
+			let jobs = Self::do_attest_results(hot_key, &deliveries)?;
+			let others = (deliveries.len() as u32).saturating_sub(jobs);
+			Ok(Some(T::WeightInfo::attest_results(jobs, others)).into())
 		}
 
 		/// Gives a task back that the caller's machine cannot do. Another machine is drawn while retries are left.

@@ -2,7 +2,7 @@
 
 use crate as pallet_task_matching;
 use aidragon_primitives::{
-	attestation::{hot_key_consent, Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
+	attestation::{hot_key_consent, Attestation, Delivery, ExitStatus, ResultDigest, ATTESTATION_VERSION},
 	interface,
 	job::{After, Job, JobTask, JobTasks},
 	resources::{Free, Resources},
@@ -91,6 +91,8 @@ parameter_types! {
 	/// Another one makes other beacons.
 	pub static BeaconSalt: u32 = 0;
 	pub static UnixMs: u64 = 0;
+	/// Looks at what a machine proved: one for each look of the supply at it.
+	pub static CapabilityLooks: u32 = 0;
 }
 
 thread_local! {
@@ -115,6 +117,7 @@ impl interface::Beacon for TestBeacon {
 pub struct TestCapabilities;
 impl interface::Capabilities for TestCapabilities {
 	fn capability(worker: WorkerId) -> Option<Capability> {
+		CapabilityLooks::mutate(|count| *count += 1);
 		CAPABILITIES.with(|map| map.borrow().get(&worker).copied())
 	}
 	fn is_undoubted(_: WorkerId, _: Slot) -> bool {
@@ -460,6 +463,12 @@ pub(crate) fn sign(worker: WorkerId, attestation: &Attestation) -> [u8; 64] {
 	pair(100 + worker as u8).sign(&attestation.signing_payload()).0
 }
 
+/// What `worker` delivers of the task together with others.
+pub(crate) fn delivery(id: TaskId, worker: WorkerId, result: ResultDigest) -> Delivery {
+	let attestation = attestation(id, worker, result);
+	Delivery { attestation, signature: sign(worker, &attestation) }
+}
+
 pub(crate) fn salt(worker: WorkerId) -> Hash32 {
 	[worker as u8; 32]
 }
@@ -584,6 +593,7 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	BeaconHistory::set(256);
 	BeaconSalt::set(0);
 	UnixMs::set(0);
+	CapabilityLooks::set(0);
 	AgendaWeight::set(Weight::from_parts(u64::MAX / 4, u64::MAX / 4));
 	let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
 	let mut balances = vec![(submitter(), 100_000 * DRGN), (account(250), DRGN)];

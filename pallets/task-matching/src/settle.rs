@@ -3,14 +3,39 @@
 use crate::{Assignments, Config, Event, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
 	attestation::{ExitStatus, ResultDigest},
-	interface::{Conduct, Escrow, Payment, Reservation, WorkerDirectory},
+	drawing::Batch,
+	interface::{Conduct, Escrow, Payment, Reservation, SupplyListener, WorkerDirectory},
 	job::Job,
 	payout,
 	state::{transition, FailureReason, TaskEvent},
 	task::{Progress, Replica, Task, DRAW_DELAY_BLOCKS, REVEAL_BLOCKS},
-	Balance, TaskId,
+	Balance, TaskId, WorkerId,
 };
-use frame_support::traits::Get;
+use alloc::vec::Vec;
+
+/// Machines that have more left than the supply knows. Many tasks of one may end in one call, and the supply looks at it once.
+#[must_use = "the supply does not know what is free until it is told"]
+#[derive(Default)]
+pub(crate) struct Freed(Vec<WorkerId>);
+
+impl Freed {
+	/// Has the supply look at all of them.
+	pub(crate) fn refresh<T: Config>(self) {
+		self.0.into_iter().for_each(Pallet::<T>::supply_changed);
+	}
+
+	/// These and others.
+	pub(crate) fn and(mut self, others: Self) -> Self {
+		others.0.into_iter().for_each(|worker| self.note(worker));
+		self
+	}
+
+	fn note(&mut self, worker: WorkerId) {
+		if !self.0.contains(&worker) {
+			self.0.push(worker);
+		}
+	}
+}
 
 impl<T: Config> Pallet<T> {
 	/// Moves the task by the one function that may.
@@ -30,8 +55,8 @@ impl<T: Config> Pallet<T> {
 		task: &mut Task<T::AccountId>,
 		job: &Job<T::AccountId>,
 		conduct: impl Fn(&Replica<T::AccountId>) -> Option<Conduct>,
-	) {
-		let spec = &job.spec;
+	) -> Freed {
+		let (spec, mut freed) = (&job.spec, Freed::default());
 		task.replicas.retain(|replica| {
 			let Some(conduct) = conduct(replica) else {
 				return true;
@@ -40,8 +65,10 @@ impl<T: Config> Pallet<T> {
 			let stake = spec.stake(replica.price_per_gfuel);
 			let reservation = Reservation { grant: replica.grant(spec), stake };
 			T::Directory::release(replica.worker, &reservation, conduct);
+			freed.note(replica.worker);
 			false
 		});
+		freed
 	}
 
 	/// The job of a task. Every task has one for as long as it is kept.
@@ -54,45 +81,45 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Ends the wait for commitments: reveal where a quorum is bound, otherwise replace who is missing.
-	pub(crate) fn close_commits(id: TaskId, mut task: Task<T::AccountId>) {
-		let Some(job) = Self::job_of(&task) else { return };
-		Self::vacate(id, &mut task, &job, |replica| {
+	pub(crate) fn close_commits(id: TaskId, mut task: Task<T::AccountId>) -> Freed {
+		let Some(job) = Self::job_of(&task) else { return Freed::default() };
+		let freed = Self::vacate(id, &mut task, &job, |replica| {
 			(replica.progress == Progress::Assigned).then_some(Conduct::Missed)
 		});
 		if task.delivered() >= job.spec.quorum() {
 			Self::advance(&mut task, TaskEvent::QuorumCommitted);
 			Self::schedule(id, task, Self::now().saturating_add(REVEAL_BLOCKS));
-		} else {
-			let reason = Self::missing_reason(task.declined);
-			Self::retry_or_fail(id, task, &job, reason);
+			return freed;
 		}
+		let reason = Self::missing_reason(task.declined);
+		freed.and(Self::retry_or_fail(id, task, &job, reason))
 	}
 
 	/// Ends the wait for reveals.
-	pub(crate) fn close_reveals(id: TaskId, mut task: Task<T::AccountId>) {
+	pub(crate) fn close_reveals(id: TaskId, mut task: Task<T::AccountId>) -> Freed {
 		Self::advance(&mut task, TaskEvent::RevealsClosed);
-		Self::evaluate(id, task);
+		Self::evaluate(id, task)
 	}
 
 	/// Accepts what a quorum agrees on; without agreement, all machines are replaced by fresh ones.
-	pub(crate) fn evaluate(id: TaskId, mut task: Task<T::AccountId>) {
-		let Some(job) = Self::job_of(&task) else { return };
+	pub(crate) fn evaluate(id: TaskId, mut task: Task<T::AccountId>) -> Freed {
+		let Some(job) = Self::job_of(&task) else { return Freed::default() };
 		if let Some(digest) = task.agreed_result(job.spec.quorum()) {
 			Self::advance(&mut task, TaskEvent::Agreed);
-			return Self::settle(id, task, &job, digest);
+			return Self::settle(id, task, job, digest);
 		}
 		let reason = if task.disagrees() {
 			FailureReason::NoAgreement
 		} else {
 			Self::missing_reason(task.declined)
 		};
-		Self::vacate(id, &mut task, &job, |replica| {
+		let freed = Self::vacate(id, &mut task, &job, |replica| {
 			Some(match replica.progress {
 				Progress::Revealed(_) => Conduct::Neutral,
 				Progress::Assigned | Progress::Committed(_) => Conduct::Missed,
 			})
 		});
-		Self::retry_or_fail(id, task, &job, reason);
+		freed.and(Self::retry_or_fail(id, task, &job, reason))
 	}
 
 	fn retry_or_fail(
@@ -100,9 +127,9 @@ impl<T: Config> Pallet<T> {
 		mut task: Task<T::AccountId>,
 		job: &Job<T::AccountId>,
 		reason: FailureReason,
-	) {
+	) -> Freed {
 		// A draw comes two blocks after the freezing; where it would be too late, the wait would be for nothing.
-		let in_time = Self::now().saturating_add(DRAW_DELAY_BLOCKS) <= Self::last_draw(job);
+		let in_time = Self::now().saturating_add(DRAW_DELAY_BLOCKS) <= job.last_draw();
 		let Some(retries_left) = task.retries_left.checked_sub(1).filter(|_| in_time) else {
 			return Self::finish(id, task, TaskEvent::Exhausted(reason));
 		};
@@ -110,21 +137,22 @@ impl<T: Config> Pallet<T> {
 		Self::advance(&mut task, TaskEvent::Vacated);
 		task.wake_at = 0;
 		Tasks::<T>::insert(id, task);
-		Self::freeze(id, 1);
+		Self::freeze(Batch { first: id, count: 1 });
 		Self::deposit_event(Event::TaskRetried { task: id, retries_left });
+		Freed::default()
 	}
 
 	/// Pays the machines that agree and ends the task.
 	fn settle(
 		id: TaskId,
 		mut task: Task<T::AccountId>,
-		job: &Job<T::AccountId>,
+		job: Job<T::AccountId>,
 		digest: ResultDigest,
-	) {
+	) -> Freed {
 		for replica in task.replicas.clone() {
 			if replica.progress == Progress::Revealed(digest) {
 				let gross = payout::price(digest.fuel, replica.price_per_gfuel).unwrap_or_default();
-				Self::pay(id, &mut task, job, &replica, gross);
+				Self::pay(id, &mut task, &job, &replica, gross);
 			}
 		}
 		task.result = Some(digest);
@@ -132,7 +160,7 @@ impl<T: Config> Pallet<T> {
 			ExitStatus::Completed => TaskEvent::Paid,
 			status => TaskEvent::Exhausted(FailureReason::Program(status)),
 		};
-		Self::finish(id, task, event);
+		Self::end(id, task, job, event)
 	}
 
 	/// Pays the provider of a replica out of the task's escrow.
@@ -164,14 +192,26 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Ends the task: capacity and the rest of the money return in this block.
-	pub(crate) fn finish(id: TaskId, mut task: Task<T::AccountId>, event: TaskEvent) {
-		let Some(job) = Self::job_of(&task) else { return };
+	pub(crate) fn finish(id: TaskId, task: Task<T::AccountId>, event: TaskEvent) -> Freed {
+		match Self::job_of(&task) {
+			Some(job) => Self::end(id, task, job, event),
+			None => Freed::default(),
+		}
+	}
+
+	/// As [`Self::finish`], of a task whose job is at hand.
+	fn end(
+		id: TaskId,
+		mut task: Task<T::AccountId>,
+		job: Job<T::AccountId>,
+		event: TaskEvent,
+	) -> Freed {
 		Self::advance(&mut task, event);
 		Self::leave_queue(&mut task);
 		// Who delivered what stays readable; only the capacity is let go.
 		let delivered = task.replicas.clone();
 		let result = task.result;
-		Self::vacate(id, &mut task, &job, |replica| {
+		let freed = Self::vacate(id, &mut task, &job, |replica| {
 			Some(match (replica.progress, result) {
 				(Progress::Revealed(digest), Some(agreed)) if digest == agreed => Conduct::Accepted,
 				(Progress::Revealed(_), Some(_)) => Conduct::Outvoted,
@@ -184,10 +224,11 @@ impl<T: Config> Pallet<T> {
 		if let Err(error) = T::Escrow::unlock(&job.submitter, refunded) {
 			log::error!(target: "runtime::task-matching", "task {id}: escrow not returned: {error:?}");
 		}
-		task.escrow = 0;
+		(task.escrow, task.wake_at) = (0, 0);
 		let (state, paid) = (task.state, task.paid);
 		Self::note_over(id, &task, job);
-		Self::schedule(id, task, Self::now().saturating_add(T::Retention::get()));
+		Tasks::<T>::insert(id, task);
 		Self::deposit_event(Event::TaskFinished { task: id, state, paid, refunded });
+		freed
 	}
 }

@@ -2,6 +2,7 @@
 
 use crate::{agenda::Item, Config, Error, Event, Jobs, NextTaskId, Pallet, Tasks};
 use aidragon_primitives::{
+	drawing::Batch,
 	interface::Escrow,
 	job::{self, Flow, Job, JobError, JobTask},
 	state::TaskState,
@@ -69,15 +70,14 @@ impl<T: Config> Pallet<T> {
 			submitted_at: now,
 			deadline,
 			tasks: count,
-			kept: count,
+			open: count,
 			flow: Flow::new(tasks),
 		};
 		for (id, task) in (first..next).zip(tasks) {
 			Tasks::<T>::insert(id, Self::new_task(first, task, escrow, retries));
 		}
 		Self::freeze_unblocked(first, tasks);
-		let last_draw = Self::last_draw(&job);
-		Self::put_on_agenda(Item::Expire(first, 0), last_draw.saturating_add(1));
+		Self::put_on_agenda(Item::Expire(first, 0), job.last_draw().saturating_add(1));
 		Jobs::<T>::insert(first, job);
 		Self::deposit_event(Event::JobSubmitted {
 			job: first,
@@ -116,20 +116,17 @@ impl<T: Config> Pallet<T> {
 
 	/// Freezes the tasks that wait for no other, in as few batches as their numbers allow.
 	fn freeze_unblocked(first: TaskId, tasks: &[JobTask]) {
-		let mut run: Option<(TaskId, u16)> = None;
+		let mut run: Option<Batch> = None;
 		for (id, task) in (first..).zip(tasks) {
 			run = match (task.after.count, run) {
-				(0, Some((begin, count))) => Some((begin, count.saturating_add(1))),
-				(0, None) => Some((id, 1)),
-				(_, Some((begin, count))) => {
-					Self::freeze(begin, count);
+				(0, Some(run)) => Some(Batch { count: run.count.saturating_add(1), ..run }),
+				(0, None) => Some(Batch { first: id, count: 1 }),
+				(_, run) => {
+					run.into_iter().for_each(Self::freeze);
 					None
 				}
-				(_, None) => None,
 			};
 		}
-		if let Some((begin, count)) = run {
-			Self::freeze(begin, count);
-		}
+		run.into_iter().for_each(Self::freeze);
 	}
 }

@@ -3,12 +3,16 @@
 mod agenda;
 mod cancel;
 mod corruption;
+mod deliveries;
 mod delivery;
 mod drawing;
+mod entries;
 mod failures;
 mod flow;
+mod forgetting;
 mod frozen;
 mod gpus;
+mod groups;
 mod jobs;
 mod origins;
 mod random_walk;

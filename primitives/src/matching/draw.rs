@@ -1,13 +1,17 @@
-//! The draw: which machines get a task, from its seed and from the supply.
+//! The draw: which machines tasks get, from their seeds and from what one look at the supply shows.
 
-use super::{check_candidate, check_fit, score, Misfit, Score};
+use super::{
+	check_candidate, check_fit,
+	pages::{choose_pages, eligible, preferred_class},
+	score, Misfit, Score,
+};
 use crate::{
 	beacon::SeedStream,
-	resources::{Resources, GPU_CLASSES, WHOLE_MILLI},
+	resources::{GpuMask, Resources},
 	supply::{
-		pages_of, Bucket, Directory, Entry, Page, ProviderTag, Shape, SupplyStore, PAGE_MACHINES,
+		pages_of, Bucket, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES,
 	},
-	task::{MatchingPolicy, TaskSpec},
+	task::TaskSpec,
 	worker::{Candidate, TaskKinds},
 	Hash32, WorkerId,
 };
@@ -17,16 +21,13 @@ use scale_info::TypeInfo;
 
 /// Pages looked at for one replica.
 pub const PAGES_MAX: usize = 4;
-/// Of these, the ones that a balanced draw takes from the tightest buckets. The others come from anywhere, so that a task finds a
-/// machine which only its price, its region or its speed tells from many that are tighter.
-const TIGHT_PAGES_MAX: usize = PAGES_MAX - 1;
 /// What counts as wasted on a machine of another class of graphics processors than the preferred one: more than any machine has.
 const OTHER_CLASS_WASTE: u64 = 1 << 40;
 /// Machines that are asked for at the registry for one replica, best first: what the supply says of them may be out of date.
 const BEST_MAX: usize = 2;
 /// Those, and others by chance behind them: the bond is known only to the registry, and a few machines that ask little and lack it
 /// would else keep all others from work that earns much.
-const VETTED_MAX: usize = BEST_MAX + 2;
+pub const VETTED_MAX: usize = BEST_MAX + 2;
 
 /// What is drawn for.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ pub enum Verdict {
 pub struct Considered {
 	/// For which replica, counted from 0.
 	pub replica: u8,
-	/// The machine, as the supply showed it.
+	/// The machine, as the supply showed it, without what tasks before this one took of it.
 	pub entry: Entry,
 	/// What became of it.
 	pub verdict: Verdict,
@@ -87,278 +88,244 @@ pub struct Considered {
 pub struct Drawn<AccountId> {
 	/// As many machines as were asked for, or none.
 	pub picks: Option<Vec<Pick<AccountId>>>,
-	/// Machines that stand in the supply and should not.
-	pub gone: Vec<WorkerId>,
 	/// Whether every page with machines that may fit was looked at, and no machine that fits was left unasked where none was found.
 	pub saw_all: bool,
-	/// Pages that were read.
-	pub pages: u32,
+	/// Machines that the registry was asked for and that were not taken.
+	pub vain: u32,
 }
 
-/// The pages of one draw, each read once.
+/// A machine of the view.
+#[derive(Clone, Debug)]
+struct Seen {
+	entry: Entry,
+	place: Place,
+	/// Whether the registry was asked for it.
+	asked: bool,
+	/// What the registry said that rules it out for all tasks of the job: it lets it have no work, or something lapsed.
+	refused: Option<Verdict>,
+}
+
+/// What is looked at for one replica.
+#[derive(Clone, Debug)]
+struct Round {
+	preferred: Option<u8>,
+	/// Machines by their place in the view, each with the turn of its page.
+	seen: Vec<(usize, usize)>,
+}
+
+/// What one look at the supply shows. Tasks of one job are drawn from it one after the other, each from what the ones before have
+/// left.
+#[derive(Clone, Debug)]
+pub struct View {
+	rounds: Vec<Round>,
+	machines: Vec<Seen>,
+	pages: u32,
+	buckets: u32,
+	saw_all: bool,
+}
+
+impl View {
+	/// Looks at the supply for a task such as `request`: at most [`PAGES_MAX`] pages for each replica.
+	pub fn open<S: SupplyStore>(store: &S, request: &Request<'_>, seed: &Hash32) -> Self {
+		let directory = store.directory();
+		let eligible = eligible(&directory, request.spec);
+		let all: u32 =
+			eligible.iter().fold(0, |sum, (_, length)| sum.saturating_add(pages_of(*length)));
+		let mut stream = SeedStream::new(*seed);
+		// Pages of long buckets that served a replica serve no other one, unless all there is can be looked at anyway.
+		let small = all as usize <= PAGES_MAX.saturating_mul(request.count);
+		let mut used: Vec<(Bucket, u32)> = Vec::new();
+		let mut pages = Pages { store, read: Vec::new() };
+		let buckets = directory.buckets().len() as u32;
+		let mut view = Self {
+			rounds: Vec::new(),
+			machines: Vec::new(),
+			pages: 0,
+			buckets,
+			saw_all: false,
+		};
+		for _ in 0..request.count {
+			let preferred = preferred_class(&eligible, request.spec, &mut stream);
+			let keys = match small {
+				true => all_pages(&eligible),
+				false => choose_pages(&eligible, request.spec, preferred, &used, &mut stream),
+			};
+			let mut seen = Vec::new();
+			for (turn, key) in keys.iter().enumerate() {
+				let turn = if small { 0 } else { turn };
+				let range = pages.range(*key, &mut view.machines);
+				seen.extend(range.map(|index| (turn, index)));
+			}
+			view.see_woken(store, request.woken_by, &mut seen);
+			used.extend(keys.iter().filter(|key| is_long(&directory, key)));
+			view.rounds.push(Round { preferred, seen });
+		}
+		view.pages = pages.read.len() as u32;
+		view.saw_all = view.pages >= all;
+		view
+	}
+
+	/// Pages that were read.
+	pub fn pages(&self) -> u32 {
+		self.pages
+	}
+
+	/// Buckets that were looked through.
+	pub fn buckets(&self) -> u32 {
+		self.buckets
+	}
+
+	/// The machines that the registry was asked for, with their places. What the supply says of them is to be looked at again.
+	pub fn asked(&self) -> impl Iterator<Item = (WorkerId, Place)> + '_ {
+		let asked = self.machines.iter().filter(|seen| seen.asked);
+		asked.map(|seen| (seen.entry.worker, seen.place))
+	}
+
+	/// Notes what a task took of a machine.
+	pub fn take(&mut self, worker: WorkerId, taken: &Resources, gpus: GpuMask) {
+		for seen in self.machines.iter_mut().filter(|seen| seen.entry.worker == worker) {
+			seen.entry.free = seen.entry.free.without(taken, gpus);
+		}
+	}
+
+	/// Draws `request.count` machines of different providers, of at most as many as the view was opened for.
+	///
+	/// `vet` asks the registry for a machine as it is now; `note` hears what became of each machine that was looked at.
+	pub fn draw<AccountId>(
+		&mut self,
+		request: &Request<'_>,
+		seed: &Hash32,
+		mut vet: impl FnMut(WorkerId) -> Option<Candidate<AccountId>>,
+		mut note: impl FnMut(u8, &Entry, Verdict),
+	) -> Drawn<AccountId> {
+		let mut taken = request.taken.clone();
+		let mut drawn = Drawn { picks: None, saw_all: false, vain: 0 };
+		let mut picks = Vec::with_capacity(request.count);
+		for replica in 0..request.count {
+			// One that was opened for fewer shows the others nothing.
+			let Some(round) = self.rounds.get(replica) else { return drawn };
+			let turn = Turn { request, seed, preferred: round.preferred, taken: &taken };
+			let note = |entry: &Entry, verdict| note(replica as u8, entry, verdict);
+			match pick(&mut self.machines, &round.seen, &turn, &mut vet, note, &mut drawn.vain) {
+				Ok(pick) => {
+					taken.push(pick.candidate.entry.provider);
+					picks.push(pick);
+				}
+				Err(none) => {
+					drawn.saw_all = self.saw_all && none.asked_all;
+					// Those that were found before it are given up with it.
+					drawn.vain = drawn.vain.saturating_add(picks.len() as u32);
+					return drawn;
+				}
+			}
+		}
+		drawn.saw_all = self.saw_all;
+		drawn.picks = Some(picks);
+		drawn
+	}
+
+	/// Adds the machine that woke the task, where it is not among those looked at.
+	fn see_woken<S: SupplyStore>(
+		&mut self,
+		store: &S,
+		woken_by: Option<WorkerId>,
+		seen: &mut Vec<(usize, usize)>,
+	) {
+		let Some(worker) = woken_by else { return };
+		let is_it = |machine: &Seen| machine.entry.worker == worker;
+		let known = self.machines.iter().position(is_it);
+		let Some(index) = known.or_else(|| self.add_woken(store, worker)) else { return };
+		if !seen.iter().any(|(_, other)| *other == index) {
+			seen.push((PAGES_MAX, index));
+		}
+	}
+
+	fn add_woken<S: SupplyStore>(&mut self, store: &S, worker: WorkerId) -> Option<usize> {
+		let place = store.place(worker)?;
+		let entry = store.page(place.bucket, place.page()).get(place.slot())?.clone();
+		let index = self.machines.len();
+		self.machines.push(Seen { entry, place, asked: false, refused: None });
+		Some(index)
+	}
+}
+
+/// The pages of one view, each read once.
 struct Pages<'a, S> {
 	store: &'a S,
-	read: Vec<((Bucket, u32), Page)>,
+	/// Where the machines of a page begin in the view, and where they end.
+	read: Vec<((Bucket, u32), usize, usize)>,
 }
 
 impl<S: SupplyStore> Pages<'_, S> {
-	fn entries(&mut self, key: (Bucket, u32)) -> Vec<Entry> {
-		if let Some((_, page)) = self.read.iter().find(|(known, _)| *known == key) {
-			return page.to_vec();
-		}
-		let page = self.store.page(key.0, key.1);
-		let entries = page.to_vec();
-		self.read.push((key, page));
-		entries
-	}
-}
-
-/// Draws `request.count` machines of different providers from the supply in `store`.
-///
-/// `vet` asks the registry for a machine as it is now; `note` hears what became of each machine that was looked at.
-pub fn draw<S: SupplyStore, AccountId>(
-	store: &S,
-	request: &Request<'_>,
-	seed: &Hash32,
-	mut vet: impl FnMut(WorkerId) -> Option<Candidate<AccountId>>,
-	mut note: impl FnMut(Considered),
-) -> Drawn<AccountId> {
-	let directory = store.directory();
-	let eligible = eligible(&directory, request.spec);
-	let all: u32 =
-		eligible.iter().fold(0, |sum, (_, length)| sum.saturating_add(pages_of(*length)));
-	let mut stream = SeedStream::new(*seed);
-	let mut pages = Pages { store, read: Vec::new() };
-	let mut taken = request.taken.clone();
-	let mut drawn = Drawn { picks: Some(Vec::new()), gone: Vec::new(), saw_all: false, pages: 0 };
-	// Pages of long buckets that served a replica serve no other one, unless all there is can be looked at anyway.
-	let small = all as usize <= PAGES_MAX * request.count;
-	let mut used: Vec<(Bucket, u32)> = Vec::new();
-	let mut asked_all = true;
-	for replica in 0..request.count {
-		let preferred = preferred_class(&eligible, request.spec, &mut stream);
-		let keys = match small {
-			true => eligible
-				.iter()
-				.flat_map(|(bucket, length)| (0..pages_of(*length)).map(|page| (*bucket, page)))
-				.collect(),
-			false => choose_pages(&eligible, request.spec, preferred, &used, &mut stream),
+	/// Which machines of the view stand on a page.
+	fn range(
+		&mut self,
+		key: (Bucket, u32),
+		machines: &mut Vec<Seen>,
+	) -> impl Iterator<Item = usize> + use<S> {
+		let known = self.read.iter().find(|(known, ..)| *known == key);
+		let (begin, end) = match known {
+			Some((_, begin, end)) => (*begin, *end),
+			None => {
+				let begin = machines.len();
+				let (bucket, number) = key;
+				let first = number.saturating_mul(PAGE_MACHINES);
+				let entries = self.store.page(bucket, number).into_iter();
+				machines.extend((first..).zip(entries).map(|(position, entry)| {
+					let place = Place { bucket, position };
+					Seen { entry, place, asked: false, refused: None }
+				}));
+				self.read.push((key, begin, machines.len()));
+				(begin, machines.len())
+			}
 		};
-		let mut looked: Vec<(usize, Entry)> = Vec::new();
-		for (index, key) in keys.iter().enumerate() {
-			let turn = if small { 0 } else { index };
-			looked.extend(pages.entries(*key).into_iter().map(|entry| (turn, entry)));
-		}
-		if let Some(entry) = woken(store, request, &looked) {
-			looked.push((PAGES_MAX, entry));
-		}
-		used.extend(keys.iter().filter(|(bucket, _)| directory.length(*bucket) > PAGE_MACHINES));
-		let replica = replica as u8;
-		let scored = |entry: &Entry| score_in_draw(entry, request.spec, preferred, seed);
-		let pick =
-			pick(looked, request, &taken, scored, replica, &mut vet, &mut drawn.gone, &mut note);
-		match pick {
-			Ok(pick) => {
-				taken.push(pick.candidate.entry.provider);
-				drawn.picks.get_or_insert_default().push(pick);
-			}
-			Err(none) => {
-				drawn.picks = None;
-				asked_all = none.asked_all;
-				break;
-			}
-		}
+		begin..end
 	}
-	drawn.pages = pages.read.len() as u32;
-	drawn.saw_all = asked_all && drawn.pages >= all;
-	drawn
 }
 
-/// The buckets in which a machine that holds the task can stand, tightest first.
-fn eligible(directory: &Directory, spec: &TaskSpec) -> Vec<(Bucket, u32)> {
-	let needed = &spec.requirements.resources;
-	let least = Shape::needed(needed);
-	let crowded = directory.is_crowded();
-	let holding = |(bucket, _): &&(Bucket, u32)| {
-		let shape = Shape::of_bucket(*bucket);
-		// What stands in a coarse bucket may have any cores and memory.
-		let rounded = crowded && shape == shape.coarse();
-		shape.may_hold(needed, &if rounded { least.coarse() } else { least })
+fn all_pages(eligible: &[(Bucket, u32)]) -> Vec<(Bucket, u32)> {
+	let pages = |(bucket, length): &(Bucket, u32)| {
+		let bucket = *bucket;
+		(0..pages_of(*length)).map(move |page| (bucket, page))
 	};
-	let mut buckets: Vec<(Bucket, u32)> =
-		directory.buckets().iter().filter(holding).copied().collect();
-	buckets.sort_by_key(|(bucket, _)| (Shape::of_bucket(*bucket).excess(&least), *bucket));
-	buckets
+	eligible.iter().flat_map(pages).collect()
 }
 
-/// The class of graphics processors that a balanced draw prefers where prices are equal, or `None` where all are alike to it.
-///
-/// Each class is drawn with the square of how many such tasks its machines could hold: what is scarce is left to the tasks that name
-/// it. A part that other tasks left of a graphics processor is filled up wherever it is.
-fn preferred_class(
-	eligible: &[(Bucket, u32)],
-	spec: &TaskSpec,
-	stream: &mut SeedStream,
-) -> Option<u8> {
-	let needed = &spec.requirements.resources;
-	if spec.matching != MatchingPolicy::Balanced || needed.gpu.count == 0 {
-		return None;
-	}
-	let shapes = || eligible.iter().map(|(bucket, length)| (Shape::of_bucket(*bucket), *length));
-	let is_part = needed.gpu.milli < WHOLE_MILLI;
-	if is_part && shapes().any(|(shape, _)| shape.is_broken_into() && shape.surely_holds(needed)) {
-		return None;
-	}
-	let mut held = [0u128; GPU_CLASSES as usize];
-	for (shape, length) in shapes() {
-		if let Some(sum) = held.get_mut(usize::from(shape.gpu_class)) {
-			*sum = sum.saturating_add(u128::from(shape.times_held(needed)) * u128::from(length));
-		}
-	}
-	draw_class(&held, stream)
+/// Whether a page is one of several.
+fn is_long(directory: &Directory, (bucket, _): &&(Bucket, u32)) -> bool {
+	directory.length(*bucket) > PAGE_MACHINES
 }
 
-/// A class, drawn with the square of its share of the largest.
-fn draw_class(held: &[u128; GPU_CLASSES as usize], stream: &mut SeedStream) -> Option<u8> {
-	let most = held.iter().max().copied().filter(|most| *most > 0)?;
-	// At most 2¹⁶ each, so that the sum of the squares is below 2³⁷. What the largest could hold is far below 2¹¹².
-	let weight = |count: &u128| count.saturating_mul(1 << 16).checked_div(most).unwrap_or(0).pow(2);
-	let total = held.iter().map(weight).sum::<u128>();
-	let mut left = (u128::from(stream.next_u64()) * total) >> 64;
-	for (class, count) in (0u8..).zip(held) {
-		let weight = weight(count);
-		if left < weight {
-			return Some(class);
-		}
-		left -= weight;
-	}
-	None
-}
-
-/// The score of a machine in this draw.
-fn score_in_draw(entry: &Entry, spec: &TaskSpec, preferred: Option<u8>, seed: &Hash32) -> Score {
-	let mut score = score(entry, &spec.requirements.resources, spec.matching, seed);
-	if preferred.is_some_and(|class| entry.free.gpu_class != class) {
-		score.waste = score.waste.saturating_add(OTHER_CLASS_WASTE);
-	}
-	score
-}
-
-/// The pages to look at for one replica where there are more than can be looked at.
-fn choose_pages(
-	eligible: &[(Bucket, u32)],
-	spec: &TaskSpec,
+/// One replica's turn.
+struct Turn<'a> {
+	request: &'a Request<'a>,
+	seed: &'a Hash32,
 	preferred: Option<u8>,
-	used: &[(Bucket, u32)],
-	stream: &mut SeedStream,
-) -> Vec<(Bucket, u32)> {
-	let tight = match spec.matching {
-		MatchingPolicy::Balanced if spec.requirements.resources.gpu.count == 0 => {
-			sure_pages(eligible, &spec.requirements.resources, used, stream)
-		}
-		MatchingPolicy::Balanced => {
-			tight_pages(eligible, &spec.requirements.resources, preferred, used, stream)
-		}
-		_ => Vec::new(),
-	};
-	spread_pages(eligible, tight, PAGES_MAX, used, stream)
+	taken: &'a [ProviderTag],
 }
 
-/// Pages of machines that surely hold a task without graphics processors, drawn alike from those that have the fewest of these free.
-fn sure_pages(
-	eligible: &[(Bucket, u32)],
-	needed: &Resources,
-	used: &[(Bucket, u32)],
-	stream: &mut SeedStream,
-) -> Vec<(Bucket, u32)> {
-	let shape = |(bucket, _): &&(Bucket, u32)| Shape::of_bucket(*bucket);
-	let sure = || eligible.iter().filter(|bucket| shape(bucket).surely_holds(needed));
-	let fewest = sure().map(|bucket| shape(&bucket).gpu_state).min();
-	let buckets: Vec<(Bucket, u32)> =
-		sure().filter(|bucket| Some(shape(bucket).gpu_state) == fewest).copied().collect();
-	spread_pages(&buckets, Vec::new(), TIGHT_PAGES_MAX, used, stream)
-}
-
-/// A page each of the tightest buckets, of the preferred class where there is one; the last one of a bucket that surely holds the
-/// task, where none of the others does.
-fn tight_pages(
-	eligible: &[(Bucket, u32)],
-	needed: &Resources,
-	preferred: Option<u8>,
-	used: &[(Bucket, u32)],
-	stream: &mut SeedStream,
-) -> Vec<(Bucket, u32)> {
-	let surely = |bucket: Bucket| Shape::of_bucket(bucket).surely_holds(needed);
-	let mut keys: Vec<(Bucket, u32)> = Vec::new();
-	for (bucket, length) in eligible {
-		if preferred.is_some_and(|class| Shape::of_bucket(*bucket).gpu_class != class) {
-			continue;
+impl Turn<'_> {
+	/// The score of a machine in this draw.
+	fn score(&self, entry: &Entry) -> Score {
+		let spec = self.request.spec;
+		let mut score = score(entry, &spec.requirements.resources, spec.matching, self.seed);
+		if self.preferred.is_some_and(|class| entry.free.gpu_class != class) {
+			score.waste = score.waste.saturating_add(OTHER_CLASS_WASTE);
 		}
-		let last_chance = keys.len().saturating_add(1) >= TIGHT_PAGES_MAX;
-		if last_chance && !surely(*bucket) && !keys.iter().any(|(bucket, _)| surely(*bucket)) {
-			continue;
-		}
-		keys.extend(page_at(*bucket, *length, used, stream));
-		if keys.len() >= TIGHT_PAGES_MAX {
-			break;
-		}
+		score
 	}
-	keys
-}
 
-/// Pages of machines drawn from all buckets alike, beside those that are chosen already, up to so many in all.
-fn spread_pages(
-	eligible: &[(Bucket, u32)],
-	mut keys: Vec<(Bucket, u32)>,
-	most: usize,
-	used: &[(Bucket, u32)],
-	stream: &mut SeedStream,
-) -> Vec<(Bucket, u32)> {
-	let machines = eligible.iter().fold(0u32, |sum, (_, length)| sum.saturating_add(*length));
-	// Some draws hit a page that is taken; twice the number of tries makes up for most of them.
-	for _ in 0..PAGES_MAX * 2 {
-		if keys.len() >= most {
-			break;
+	/// Why a machine cannot be taken.
+	fn reject(&self, seen: &Seen) -> Option<Verdict> {
+		let Request { spec, kinds, minute, excluded, .. } = self.request;
+		if self.taken.contains(&seen.entry.provider) {
+			return Some(Verdict::SameProvider);
 		}
-		let mut position = stream.below(machines);
-		for (bucket, length) in eligible {
-			if position < *length {
-				let key = (*bucket, position / PAGE_MACHINES);
-				if !keys.contains(&key) && !used.contains(&key) {
-					keys.push(key);
-				}
-				break;
-			}
-			position -= length;
+		if seen.refused.is_some() {
+			return seen.refused;
 		}
+		check_fit(&seen.entry, spec, *kinds, *minute, excluded).err().map(Verdict::Misfit)
 	}
-	keys
-}
-
-/// The page of a machine drawn from a bucket, unless it is taken.
-fn page_at(
-	bucket: Bucket,
-	length: u32,
-	used: &[(Bucket, u32)],
-	stream: &mut SeedStream,
-) -> Option<(Bucket, u32)> {
-	(0..PAGES_MAX)
-		.map(|_| (bucket, stream.below(length) / PAGE_MACHINES))
-		.find(|key| !used.contains(key))
-}
-
-/// The machine that woke the task, where it is not among those looked at.
-fn woken<S: SupplyStore>(
-	store: &S,
-	request: &Request<'_>,
-	looked: &[(usize, Entry)],
-) -> Option<Entry> {
-	let worker = request.woken_by?;
-	if looked.iter().any(|(_, entry)| entry.worker == worker) {
-		return None;
-	}
-	let place = store.place(worker)?;
-	store.page(place.bucket, place.page()).get(place.slot()).cloned()
 }
 
 /// No machine was found for a replica.
@@ -381,89 +348,67 @@ fn by_chance(score: &Score) -> u64 {
 	score.chance << 3
 }
 
-/// The best of the machines that were looked at, each with the turn of its page.
-#[allow(clippy::too_many_arguments, reason = "the state of one draw, taken apart")]
-fn pick<AccountId>(
-	looked: Vec<(usize, Entry)>,
-	request: &Request<'_>,
-	taken: &[ProviderTag],
-	scored: impl Fn(&Entry) -> Score,
-	replica: u8,
-	vet: &mut impl FnMut(WorkerId) -> Option<Candidate<AccountId>>,
-	gone: &mut Vec<WorkerId>,
-	note: &mut impl FnMut(Considered),
-) -> Result<Pick<AccountId>, NoPick> {
-	let (spec, kinds, minute) = (request.spec, request.kinds, request.minute);
-	let mut fitting: Vec<(Score, Entry)> = Vec::new();
-	for (turn, entry) in looked {
-		let fit = check_fit(&entry, spec, kinds, minute, request.excluded);
-		let verdict = match fit {
-			_ if taken.contains(&entry.provider) => Verdict::SameProvider,
-			// Found out for a replica before this one.
-			_ if gone.contains(&entry.worker) => Verdict::Gone,
-			Err(misfit) => Verdict::Misfit(misfit),
-			Ok(()) => {
-				fitting.push((in_turn(scored(&entry), turn), entry));
-				continue;
-			}
-		};
-		note(Considered { replica, entry, verdict });
+/// The machines that can be taken, best first; behind the very best by chance.
+fn ranked(
+	machines: &[Seen],
+	seen: &[(usize, usize)],
+	turn: &Turn<'_>,
+	note: &mut impl FnMut(&Entry, Verdict),
+) -> Vec<(Score, usize)> {
+	let mut fitting = Vec::new();
+	for (page, index) in seen {
+		let Some(machine) = machines.get(*index) else { continue };
+		match turn.reject(machine) {
+			Some(verdict) => note(&machine.entry, verdict),
+			None => fitting.push((in_turn(turn.score(&machine.entry), *page), *index)),
+		}
 	}
 	fitting.sort_by_key(|(score, _)| *score);
 	if let Some(others) = fitting.get_mut(BEST_MAX..) {
 		others.sort_by_key(|(score, _)| by_chance(score));
 	}
+	fitting
+}
+
+/// The best of the machines that were looked at.
+fn pick<AccountId>(
+	machines: &mut [Seen],
+	seen: &[(usize, usize)],
+	turn: &Turn<'_>,
+	vet: &mut impl FnMut(WorkerId) -> Option<Candidate<AccountId>>,
+	mut note: impl FnMut(&Entry, Verdict),
+	vain: &mut u32,
+) -> Result<Pick<AccountId>, NoPick> {
+	let Request { spec, kinds, minute, excluded, woken_by, .. } = turn.request;
+	let fitting = ranked(machines, seen, turn, &mut note);
 	let asked_all = fitting.len() <= VETTED_MAX;
 	let mut picked = None;
-	for (index, (score, entry)) in fitting.into_iter().enumerate() {
+	for (rank, (score, index)) in fitting.into_iter().enumerate() {
+		let Some(machine) = machines.get_mut(index) else { continue };
 		// The machine that woke the task is asked too, behind however many better ones that turn out to lack the bond.
-		let is_asked = index < VETTED_MAX || request.woken_by == Some(entry.worker);
+		let is_asked = rank < VETTED_MAX || *woken_by == Some(machine.entry.worker);
 		if picked.is_some() || !is_asked {
-			note(Considered { replica, entry, verdict: Verdict::Outbid(score) });
+			note(&machine.entry, Verdict::Outbid(score));
 			continue;
 		}
-		let verdict = match vet(entry.worker) {
-			None => {
-				gone.push(entry.worker);
-				Verdict::Gone
-			}
-			Some(candidate) => {
-				match check_candidate(&candidate, spec, kinds, minute, request.excluded) {
-					Err(misfit) => Verdict::Misfit(misfit),
-					Ok(()) => {
-						picked = Some(Pick { candidate, score });
-						Verdict::Chosen(score)
-					}
-				}
+		machine.asked = true;
+		let candidate = vet(machine.entry.worker);
+		let fit = candidate.map(|candidate| {
+			check_candidate(&candidate, spec, *kinds, *minute, excluded).map(|()| candidate)
+		});
+		let verdict = match fit {
+			None => Verdict::Gone,
+			Some(Err(misfit)) => Verdict::Misfit(misfit),
+			Some(Ok(candidate)) => {
+				picked = Some(Pick { candidate, score });
+				Verdict::Chosen(score)
 			}
 		};
-		note(Considered { replica, entry, verdict });
+		if picked.is_none() {
+			machine.refused = Some(verdict);
+			*vain = vain.saturating_add(1);
+		}
+		note(&machine.entry, verdict);
 	}
 	picked.ok_or(NoPick { asked_all })
-}
-
-/// The position at which the `index`th of `length` tasks that were frozen in one block stands in the order in which they are
-/// drawn, or rather the task that is drawn `index`th.
-///
-/// A line through the positions with a random start and a random step that shares no divisor with the length: each task is as
-/// likely as any other to be drawn at each point, and nobody knows before the beacon.
-pub fn order_of(seed: &Hash32, length: u32, index: u32) -> u32 {
-	if length <= 1 {
-		return 0;
-	}
-	let mut stream = SeedStream::new(*seed);
-	let start = u64::from(stream.below(length));
-	let mut step = u64::from(stream.below(length)).max(1);
-	while divisor(step, u64::from(length)) != 1 {
-		step += 1;
-	}
-	// Below `length`.
-	((start + step * u64::from(index)) % u64::from(length)) as u32
-}
-
-fn divisor(mut left: u64, mut right: u64) -> u64 {
-	while right != 0 {
-		(left, right) = (right, left % right);
-	}
-	left
 }

@@ -29,7 +29,7 @@ pub struct Wanted<'a> {
 	pub taken: &'a [ProviderTag],
 }
 
-/// The machines that fit a task, and how far the others get. The bond behind them is not looked at.
+/// The machines that fit a task, and how far the others get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
 	misfits: Vec<Misfit>,
@@ -40,13 +40,27 @@ pub struct Survey {
 impl Survey {
 	/// Looks at a machine of the supply.
 	pub fn look(&mut self, entry: Entry, wanted: &Wanted<'_>) {
+		self.look_and_ask(entry, wanted, |_| Some(Ok(())));
+	}
+
+	/// As [`Self::look`], and asks for what the supply does not show: whether a machine that fits lacks something, or may be given
+	/// no work at all any more.
+	pub fn look_and_ask(
+		&mut self,
+		entry: Entry,
+		wanted: &Wanted<'_>,
+		ask: impl FnOnce(&Entry) -> Option<Result<(), Misfit>>,
+	) {
 		let Wanted { spec, kinds, minute, excluded, taken } = wanted;
-		match check_fit(&entry, spec, *kinds, *minute, excluded) {
-			Err(misfit) => self.misfits.push(misfit),
-			Ok(()) if taken.contains(&entry.provider) => {
+		let fit = check_fit(&entry, spec, *kinds, *minute, excluded);
+		match fit.map(|()| ask(&entry)) {
+			Err(misfit) | Ok(Some(Err(misfit))) => self.misfits.push(misfit),
+			// What lapsed since it was put into the supply is no machine any more.
+			Ok(None) => {}
+			Ok(Some(Ok(()))) if taken.contains(&entry.provider) => {
 				self.of_taken_providers = self.of_taken_providers.saturating_add(1);
 			}
-			Ok(()) => self.fitting.push(entry),
+			Ok(Some(Ok(()))) => self.fitting.push(entry),
 		}
 	}
 

@@ -42,24 +42,36 @@ pub fn update<S: SupplyStore>(store: &mut S, entry: Entry) -> bool {
 		insert(store, entry);
 		return true;
 	};
-	let shape = Shape::of(&entry.free);
-	if place.bucket == shape.bucket() {
-		return overwrite(store, place, entry);
-	}
-	let mut directory = store.directory();
-	// A machine in a coarse bucket stays there until there is room.
-	if place.bucket == directory.bucket_for(&shape) {
-		return overwrite(store, place, entry);
-	}
-	take(store, &mut directory, place);
-	append(store, &mut directory, entry);
-	store.put_directory(directory);
-	true
+	let page = store.page(place.bucket, place.page());
+	replace_or_move(store, place, page, entry)
 }
 
-/// Replaces what stands at `place`, and says whether that changed anything.
-fn overwrite<S: SupplyStore>(store: &mut S, place: Place, entry: Entry) -> bool {
-	let mut page = store.page(place.bucket, place.page());
+/// As [`update`], of a machine that stood at `place` a moment ago, which saves looking for it.
+pub fn update_at<S: SupplyStore>(store: &mut S, place: Place, entry: Entry) -> bool {
+	let page = store.page(place.bucket, place.page());
+	match page.get(place.slot()).is_some_and(|known| known.worker == entry.worker) {
+		true => replace_or_move(store, place, page, entry),
+		false => update(store, entry),
+	}
+}
+
+fn replace_or_move<S: SupplyStore>(
+	store: &mut S,
+	place: Place,
+	mut page: Page,
+	entry: Entry,
+) -> bool {
+	let shape = Shape::of(&entry.free);
+	if place.bucket != shape.bucket() {
+		let mut directory = store.directory();
+		// A machine in a coarse bucket stays there until there is room.
+		if place.bucket != directory.bucket_for(&shape) {
+			take(store, &mut directory, place);
+			append(store, &mut directory, entry);
+			store.put_directory(directory);
+			return true;
+		}
+	}
 	let Some(slot) = page.get_mut(place.slot()) else { return false };
 	if *slot == entry {
 		return false;

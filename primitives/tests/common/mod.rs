@@ -2,18 +2,22 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use aidragon_primitives::{
-	matching::{Considered, Drawn, Request},
+	matching::{Considered, Pick, Request, Verdict, View},
 	resources::{Free, GpuShare, Resources, GPU_CLASSES, WHOLE_MILLI},
 	supply::{
 		insert, Bucket, Directory, Entry, MemoryStore, Page, Place, ProviderTag, Shape,
 		SupplyStore, CPU_TIERS_MILLI, MEMORY_TIERS_MIB,
 	},
 	task::{BlobRef, MatchingPolicy, Program, ProgramKind, Requirements, TaskSpec},
+	waiting::{Queue, QueueId, QueueIndex, QueueStore, Ticket},
 	worker::{Candidate, Offer, Site, TaskKinds, TransportAddress},
-	Balance, Hash32, WorkerId, GFUEL,
+	Balance, Hash32, TaskId, WorkerId, GFUEL,
 };
 use proptest::prelude::*;
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+	cell::{Cell, RefCell},
+	collections::{BTreeMap, BTreeSet},
+};
 
 /// What the machines of [`machine`] ask.
 pub(crate) const PRICE: Balance = 1_000_000;
@@ -119,6 +123,15 @@ pub(crate) fn shown(store: &impl SupplyStore, worker: WorkerId) -> Option<Entry>
 	store.page(place.bucket, place.page()).get(place.slot()).cloned()
 }
 
+/// What a draw of one task came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drawn<AccountId> {
+	pub(crate) picks: Option<Vec<Pick<AccountId>>>,
+	pub(crate) gone: Vec<WorkerId>,
+	pub(crate) saw_all: bool,
+	pub(crate) pages: u32,
+}
+
 /// A draw over machines of which the registry says the same as the supply.
 pub(crate) fn draw(
 	store: &MemoryStore,
@@ -135,10 +148,18 @@ pub(crate) fn draw_vetted<S: SupplyStore>(
 	seed: &Hash32,
 	vet: impl FnMut(WorkerId) -> Option<Candidate<ProviderTag>>,
 ) -> (Drawn<ProviderTag>, Vec<Considered>) {
-	let mut notes = Vec::new();
-	let drawn =
-		aidragon_primitives::matching::draw(store, request, seed, vet, |note| notes.push(note));
-	(drawn, notes)
+	let mut notes: Vec<Considered> = Vec::new();
+	let mut view = View::open(store, request, seed);
+	let drawn = view.draw(request, seed, vet, |replica, entry, verdict| {
+		notes.push(Considered { replica, entry: entry.clone(), verdict });
+	});
+	let mut gone: Vec<WorkerId> = Vec::new();
+	for note in notes.iter().filter(|note| note.verdict == Verdict::Gone) {
+		if !gone.contains(&note.entry.worker) {
+			gone.push(note.entry.worker);
+		}
+	}
+	(Drawn { picks: drawn.picks, gone, saw_all: drawn.saw_all, pages: view.pages() }, notes)
 }
 
 /// What was read and written of a store.
@@ -211,6 +232,50 @@ impl<S: SupplyStore> SupplyStore for Counting<S> {
 		touched.places.insert(worker);
 		drop(touched);
 		self.store.put_place(worker, place);
+	}
+}
+
+/// Queues in memory.
+#[derive(Default)]
+pub(crate) struct Queues {
+	pub(crate) index: QueueIndex,
+	pub(crate) queues: BTreeMap<QueueId, Queue>,
+	pub(crate) waiting: BTreeMap<(QueueId, u64), TaskId>,
+	/// Places that were looked at.
+	pub(crate) looks: Cell<u32>,
+}
+
+impl QueueStore for Queues {
+	fn index(&self) -> QueueIndex {
+		self.index.clone()
+	}
+
+	fn queue(&self, queue: QueueId) -> Queue {
+		self.queues.get(&queue).copied().unwrap_or_default()
+	}
+
+	fn waiting(&self, ticket: Ticket) -> Option<TaskId> {
+		self.looks.set(self.looks.get() + 1);
+		self.waiting.get(&(ticket.queue, ticket.number)).copied()
+	}
+
+	fn put_index(&mut self, index: QueueIndex) {
+		self.index = index;
+	}
+
+	fn put_queue(&mut self, id: QueueId, queue: Queue) {
+		match queue.length {
+			0 => self.queues.remove(&id),
+			_ => self.queues.insert(id, queue),
+		};
+	}
+
+	fn put_waiting(&mut self, ticket: Ticket, task: Option<TaskId>) {
+		let key = (ticket.queue, ticket.number);
+		match task {
+			Some(task) => self.waiting.insert(key, task),
+			None => self.waiting.remove(&key),
+		};
 	}
 }
 

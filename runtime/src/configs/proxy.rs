@@ -111,6 +111,7 @@ fn is_worker(call: &RuntimeCall) -> bool {
 			Matching::commit_result { .. }
 				| Matching::reveal_result { .. }
 				| Matching::attest_result { .. }
+				| Matching::attest_results { .. }
 				| Matching::decline_task { .. }
 		),
 		_ => false,

@@ -30,21 +30,24 @@ use futures::StreamExt;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::task::JoinHandle;
 
-/// Rounds that it runs within seconds: enough for two vCPUs.
-const ROUNDS: u32 = 20;
+/// Rounds that prove one vCPU. They take a fraction of a second.
+const ROUNDS_PER_VCPU: u32 = 10;
+/// Rounds that a liar claims.
+const PRETENDED_ROUNDS: u32 = 20;
 /// What is sent to the hot key, so that also calls that fail, and are charged for it, reach the chain.
 const POCKET_MONEY: Balance = 10 * DRGN;
 /// The salt of its commitments. A puppet has no secrets.
 const SALT: Hash32 = [5; 32];
-
-/// Memory that it fills and sells.
-const MEMORY_MIB: u32 = 128;
+/// What a machine has of which nothing else is said.
+const MODEST: Capacity = Capacity::cpu(2, 128);
 
 /// A machine driven by hand. Only the chain's calls are answered by themselves.
 pub struct Puppet {
 	chain: Chain,
 	hot_key: Account,
 	id: WorkerId,
+	/// What it claims and proves.
+	has: Capacity,
 	answering: JoinHandle<()>,
 }
 
@@ -62,9 +65,18 @@ impl Puppet {
 		provider: &Account,
 		price_per_gfuel: Balance,
 	) -> Result<Self> {
-		// The port is the one that discards.
-		let nowhere = http_only(SocketAddr::from((Ipv4Addr::LOCALHOST, 9)));
-		Self::register_at(scene, chain, provider, price_per_gfuel, nowhere).await
+		Self::register_at(scene, chain, provider, price_per_gfuel, nowhere()).await
+	}
+
+	/// Registers a machine of `provider` that has so much, from which nobody can fetch anything.
+	pub async fn register_with(
+		scene: &Scene,
+		chain: &Chain,
+		provider: &Account,
+		price_per_gfuel: Balance,
+		has: Capacity,
+	) -> Result<Self> {
+		Self::join(scene, chain, provider, price_per_gfuel, nowhere(), has).await
 	}
 
 	/// Registers a machine of `provider` with two vCPUs and an address, whose hot key can pay for calls that fail.
@@ -75,6 +87,17 @@ impl Puppet {
 		price_per_gfuel: Balance,
 		address: TransportAddress,
 	) -> Result<Self> {
+		Self::join(scene, chain, provider, price_per_gfuel, address, MODEST).await
+	}
+
+	async fn join(
+		scene: &Scene,
+		chain: &Chain,
+		provider: &Account,
+		price_per_gfuel: Balance,
+		address: TransportAddress,
+		has: Capacity,
+	) -> Result<Self> {
 		let keys = WorkerKeys::generate();
 		let hot_key = keys.hot_key()?;
 		let registration = Registration {
@@ -82,7 +105,7 @@ impl Puppet {
 			consent: keys.consent(&chain.genesis(), &provider.account_id())?,
 			encryption_key: keys.encryption_key(0),
 			address,
-			claimed: Capacity::cpu(2, MEMORY_MIB),
+			claimed: has,
 			offer: Offer::at(price_per_gfuel),
 			site: Default::default(),
 		};
@@ -97,7 +120,7 @@ impl Puppet {
 		let id = chain.submit(&register, provider, View::Best).await?.worker_registered()?.worker;
 		scene.say(format_args!("worker {id} is a puppet"));
 		let answering = tokio::spawn(answer_calls(chain.clone(), hot_key.clone(), id));
-		Ok(Self { chain: chain.clone(), hot_key, id, answering })
+		Ok(Self { chain: chain.clone(), hot_key, id, has, answering })
 	}
 
 	/// The machine's number.
@@ -105,10 +128,26 @@ impl Puppet {
 		self.id
 	}
 
-	/// Proves the machine and shows that it is there, as a daemon does. Takes some sixteen blocks.
+	/// The account that the machine signs with.
+	pub fn hot_key(&self) -> &Account {
+		&self.hot_key
+	}
+
+	/// From now on the chain's calls are answered by whoever drives the machine.
+	pub fn stop_answering(&self) {
+		self.answering.abort();
+	}
+
+	/// Proves the machine and shows that it is there, as a daemon does. Takes some twelve blocks.
 	pub async fn prove(&self, scene: &Scene) -> Result<()> {
-		self.answer_challenge(Slot::Processor, run_rounds).await?;
-		self.answer_challenge(Slot::Memory, fill_memory).await?;
+		let Capacity { vcpus, memory_mib, .. } = self.has;
+		let run = self.commit_work(Slot::Processor, move |seed| run_rounds(seed, vcpus)).await?;
+		// The memory is filled while the openings of the run are on their way.
+		let fill = async {
+			let fill = self.commit_work(Slot::Memory, move |seed| fill(seed, memory_mib)).await?;
+			self.open(Slot::Memory, &fill).await
+		};
+		tokio::try_join!(self.open(Slot::Processor, &run), fill)?;
 		self.send(&calls::heartbeat()).await?;
 		let proved = self.state().await?.capability(self.id).await?;
 		let proved = proved.context("the proofs were refused")?;
@@ -125,7 +164,8 @@ impl Puppet {
 			anyhow::Ok(provider.context("the provider is gone")?.bond)
 		};
 		let before = bond().await?;
-		self.answer_challenge(Slot::Processor, pretend_rounds).await?;
+		let work = self.commit_work(Slot::Processor, pretend_rounds).await?;
+		self.open(Slot::Processor, &work).await?;
 		let challenge = self.challenge(Slot::Processor).await?;
 		ensure!(challenge.stage == Stage::Failed, "{challenge:?}");
 		let proved = self.state().await?.capability(self.id).await?.unwrap_or_default();
@@ -142,7 +182,9 @@ impl Puppet {
 	/// Passes a challenge honestly, with an archive at `source` in which one opening is empty, and sees that the machines that
 	/// were drawn to check it find that.
 	pub async fn archive_falsely(&self, scene: &Scene, source: &Source) -> Result<()> {
-		let (answer, beacon, work) = self.work_for_challenge(Slot::Processor, run_rounds).await?;
+		let vcpus = self.has.vcpus;
+		let work = self.commit_work(Slot::Processor, move |seed| run_rounds(seed, vcpus)).await?;
+		let (answer, beacon) = self.answer(Slot::Processor, &work).await?;
 		let Work::Run(prover) = &work else { bail!("a run was asked for") };
 		let drawn_by = call_seed(beacon, b"audit");
 		let drawn = draw(&drawn_by, &prover.commitment(), AUDIT_OPENINGS);
@@ -166,26 +208,12 @@ impl Puppet {
 		Ok(())
 	}
 
-	/// Goes through a challenge with the work that `compute` makes.
-	async fn answer_challenge(
+	/// Goes into a challenge, and binds the machine to the work that `compute` makes for it.
+	async fn commit_work(
 		&self,
 		slot: Slot,
-		compute: fn(Hash32) -> Option<Work>,
-	) -> Result<()> {
-		let (answer, _, _) = self.work_for_challenge(slot, compute).await?;
-		// Nobody can fetch it, so nobody confirms it.
-		let blob = BlobRef { hash: [1; 32], size_bytes: 1 };
-		let archive = Archive { root: [1; 32], blob };
-		self.send(&calls::submit_openings(&answer, &archive)).await?;
-		Ok(())
-	}
-
-	/// Goes through a challenge up to its openings, and gives them with the beacon that drew them.
-	async fn work_for_challenge(
-		&self,
-		slot: Slot,
-		compute: fn(Hash32) -> Option<Work>,
-	) -> Result<(Answer, Hash32, Work)> {
+		compute: impl FnOnce(Hash32) -> Option<Work> + Send + 'static,
+	) -> Result<Work> {
 		self.send(&calls::request_challenge(slot)).await?;
 		let beacon = self.beacon(self.challenge(slot).await?.seed_block()).await?;
 		let seed = challenge_seed(beacon, self.chain.genesis(), self.id, slot);
@@ -193,10 +221,25 @@ impl Puppet {
 		let work = work.context("the work could not be done")?;
 		let committed = work.committed().context("nothing was done")?;
 		self.send(&calls::commit_challenge(&committed)).await?;
+		Ok(work)
+	}
+
+	/// Opens what is drawn of the work that the machine is bound to.
+	async fn open(&self, slot: Slot, work: &Work) -> Result<()> {
+		let (answer, _) = self.answer(slot, work).await?;
+		// Nobody can fetch it, so nobody confirms it.
+		let blob = BlobRef { hash: [1; 32], size_bytes: 1 };
+		let archive = Archive { root: [1; 32], blob };
+		self.send(&calls::submit_openings(&answer, &archive)).await?;
+		Ok(())
+	}
+
+	/// The openings of the work that the machine is bound to, and the beacon that drew them.
+	async fn answer(&self, slot: Slot, work: &Work) -> Result<(Answer, Hash32)> {
 		let drawn_in = self.challenge(slot).await?.openings_block().context("no commitment")?;
 		let beacon = self.beacon(drawn_in).await?;
 		let answer = work.answer(&beacon).context("what was drawn cannot be opened")?;
-		Ok((answer, beacon, work))
+		Ok((answer, beacon))
 	}
 
 	async fn challenge(&self, slot: Slot) -> Result<Challenge> {
@@ -274,9 +317,15 @@ async fn answer_calls(chain: Chain, hot_key: Account, id: WorkerId) {
 	}
 }
 
-fn run_rounds(seed: Hash32) -> Option<Work> {
+/// An address at which nobody answers: the port is the one that discards.
+pub fn nowhere() -> TransportAddress {
+	http_only(SocketAddr::from((Ipv4Addr::LOCALHOST, 9)))
+}
+
+fn run_rounds(seed: Hash32, vcpus: u16) -> Option<Work> {
+	let rounds = ROUNDS_PER_VCPU * u32::from(vcpus);
 	let mut prover = Prover::new(seed, MatrixSize::N512);
-	while prover.rounds() < ROUNDS && prover.run_round(&Portable) {}
+	while prover.rounds() < rounds && prover.run_round(&Portable) {}
 	Some(Work::Run(Box::new(prover)))
 }
 
@@ -285,12 +334,12 @@ fn pretend_rounds(seed: Hash32) -> Option<Work> {
 	let size = MatrixSize::N512;
 	let mut prover = Prover::new(seed, size);
 	let mut next = prover.next_rows(&Portable, 0..size.rows());
-	while prover.rounds() < ROUNDS && prover.complete_round(vec![next]) {
+	while prover.rounds() < PRETENDED_ROUNDS && prover.complete_round(vec![next]) {
 		next = NextRows::new(size, vec![0; size.state_bytes()]);
 	}
 	Some(Work::Run(Box::new(prover)))
 }
 
-fn fill_memory(seed: Hash32) -> Option<Work> {
-	Fill::new(seed, MEMORY_MIB)?.run().map(Box::new).map(Work::Fill)
+fn fill(seed: Hash32, memory_mib: u32) -> Option<Work> {
+	Fill::new(seed, memory_mib)?.run().map(Box::new).map(Work::Fill)
 }

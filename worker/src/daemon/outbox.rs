@@ -1,8 +1,10 @@
 //! The one place through which everything signed leaves, the most urgent first.
 //!
-//! One subject is under way once, and only a few subjects are at the same time. The client gives the
-//! account's indices out one after another; should one transaction be lost, the next fills its gap.
+//! One subject is under way once, and only a few transactions are at the same time; `batch` says which requests
+//! share one. The client gives the account's indices out one after another; should one transaction be lost,
+//! the next fills its gap.
 
+use super::batch;
 use crate::journal::Key;
 use aidragon_client::chain::{Included, SubmitError};
 use aidragon_primitives::{
@@ -11,7 +13,7 @@ use aidragon_primitives::{
 	BlockNumber, Hash32, WorkerId,
 };
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	fmt,
 	future::{self, Future},
 	time::Duration,
@@ -20,6 +22,8 @@ use tokio::task::{Id, JoinSet};
 
 /// Submissions under way at the same time.
 const IN_FLIGHT_MAX: usize = 4;
+/// Results that go alone and are under way while others, which share a transaction, wait for a place.
+const ALONE_MAX: usize = IN_FLIGHT_MAX - 1;
 /// Time after which a submission is given up. What became of it, the state will show.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most blocks between two tries of what the chain refuses.
@@ -39,8 +43,10 @@ pub(super) enum Request {
 	},
 	/// Ask for a challenge of one part of the machine.
 	BeginChallenge(Slot),
-	/// The commitment to a result, or the attestation of a single replica.
-	Deliver(Key),
+	/// The commitment to a result.
+	Commit(Key),
+	/// The attestation of a single replica. Several of them may share a transaction.
+	Attest(Key),
 	/// The attestation that opens a commitment.
 	Reveal(Key),
 	/// Give a task back.
@@ -75,9 +81,17 @@ pub(super) enum Subject {
 }
 
 impl Request {
+	/// The attempt whose result it binds the machine to.
+	pub(super) fn result(&self) -> Option<Key> {
+		match self {
+			Self::Commit(key) | Self::Attest(key) => Some(*key),
+			_ => None,
+		}
+	}
+
 	fn subject(&self) -> Subject {
 		match self {
-			Self::Deliver(key) => Subject::Task(*key, 0),
+			Self::Commit(key) | Self::Attest(key) => Subject::Task(*key, 0),
 			Self::Reveal(key) => Subject::Task(*key, 1),
 			Self::Decline(key, _) => Subject::Task(*key, 2),
 			Self::BeginChallenge(slot) => Subject::Challenge(*slot, 0),
@@ -101,7 +115,7 @@ impl fmt::Display for Request {
 			Self::CommitChallenge(_) => "the commitment to the challenge",
 			Self::OpenChallenge { .. } => "the challenge's openings",
 			Self::BeginChallenge(_) => "the request for a challenge",
-			Self::Deliver(_) => "the result's delivery",
+			Self::Commit(_) | Self::Attest(_) => "the result's delivery",
 			Self::Reveal(_) => "the result's reveal",
 			Self::Decline(..) => "giving the task back",
 			Self::ConfirmAudit(..) => "the confirmation of an archive",
@@ -127,20 +141,54 @@ pub(super) struct Wanted {
 /// How a submission ended: `Err(None)` where nothing was heard in time.
 pub(super) type Answer = Result<Included, Option<SubmitError>>;
 
-/// Keeps a request back after it was tried.
+/// What the tries of a request left behind.
 #[derive(Clone, Copy, Debug, Default)]
 struct Hold {
 	/// The last best block at which it is kept back.
 	until: BlockNumber,
 	/// Refusals in a row.
 	refusals: u32,
+	/// Whether it shares no transaction, as one that it shared came to nothing.
+	is_alone: bool,
+}
+
+impl Hold {
+	/// Notes how a transaction ended that held this request alone.
+	fn note_alone(&mut self, answer: &Answer, best: BlockNumber) {
+		match answer {
+			// Until the daemon has looked at the block that holds it.
+			Ok(included) => *self = Self { until: included.block.number, ..Self::default() },
+			Err(Some(SubmitError::Dispatch { .. } | SubmitError::Rejected { .. })) => {
+				let pause = 1u32.checked_shl(self.refusals).unwrap_or(BACKOFF_BLOCKS_MAX);
+				self.refusals = self.refusals.saturating_add(1);
+				self.until = best.saturating_add(pause.min(BACKOFF_BLOCKS_MAX));
+			}
+			Err(Some(SubmitError::Dropped { .. } | SubmitError::Connection(_)) | None) => {
+				self.until = best;
+			}
+		}
+	}
+
+	/// Notes how a transaction ended that held other requests too.
+	fn note_shared(&mut self, answer: &Answer, best: BlockNumber) {
+		match answer {
+			Ok(_) => self.note_alone(answer, best),
+			Err(error) => {
+				self.is_alone = batch::parts(error.as_ref());
+				// A refusal is no reason to wait: it may be that of another. What may still be included is.
+				if matches!(error, None | Some(SubmitError::Connection(_))) {
+					self.until = best;
+				}
+			}
+		}
+	}
 }
 
 /// The submissions that are under way, and what must wait before it is tried again.
 #[derive(Default)]
 pub(super) struct Outbox {
 	set: JoinSet<Answer>,
-	in_flight: HashMap<Id, Request>,
+	in_flight: HashMap<Id, Vec<Request>>,
 	holds: HashMap<Subject, Hold>,
 }
 
@@ -150,23 +198,38 @@ impl Outbox {
 		self.in_flight.is_empty()
 	}
 
-	/// The most urgent request that may be sent at block `best`, if any may.
-	pub(super) fn choose(&self, wanted: &[Wanted], best: BlockNumber) -> Option<Wanted> {
+	/// What may leave in one transaction at block `best`: the most urgent request, with others where it may
+	/// share. Empty where nothing may be sent.
+	pub(super) fn choose(&self, wanted: &[Wanted], best: BlockNumber) -> Vec<Wanted> {
 		if self.in_flight.len() >= IN_FLIGHT_MAX {
-			return None;
+			return Vec::new();
 		}
+		let under_way: HashSet<Subject> =
+			self.in_flight.values().flatten().map(Request::subject).collect();
 		let is_free = |wanted: &&Wanted| {
 			let subject = wanted.request.subject();
-			let is_under_way = self.in_flight.values().any(|other| other.subject() == subject);
-			!is_under_way && self.holds.get(&subject).is_none_or(|hold| best > hold.until)
+			let is_held = self.holds.get(&subject).is_some_and(|hold| best <= hold.until);
+			!is_held && !under_way.contains(&subject)
 		};
-		wanted.iter().filter(is_free).min_by_key(|wanted| wanted.due).copied()
+		let mut free: Vec<Wanted> = wanted.iter().filter(is_free).copied().collect();
+		let is_alone = |request: &Request| self.is_alone(&request.subject());
+		let may_share =
+			|one: &Wanted| matches!(one.request, Request::Attest(_)) && !is_alone(&one.request);
+		let alone = under_way.iter().filter(|subject| self.is_alone(subject)).count();
+		if alone >= ALONE_MAX && free.iter().any(may_share) {
+			free.retain(|one| !is_alone(&one.request));
+		}
+		batch::fill(free, is_alone)
 	}
 
-	/// Takes a submission under way.
+	fn is_alone(&self, subject: &Subject) -> bool {
+		self.holds.get(subject).is_some_and(|hold| hold.is_alone)
+	}
+
+	/// Takes a submission under way that holds `requests`.
 	pub(super) fn send(
 		&mut self,
-		request: Request,
+		requests: Vec<Request>,
 		submission: impl Future<Output = Result<Included, SubmitError>> + Send + 'static,
 	) {
 		let handle = self.set.spawn(async move {
@@ -175,36 +238,31 @@ impl Outbox {
 				Err(_) => Err(None),
 			}
 		});
-		self.in_flight.insert(handle.id(), request);
+		self.in_flight.insert(handle.id(), requests);
 	}
 
 	/// Waits for a submission under way; for ever where there is none. Loses nothing when dropped.
-	pub(super) async fn finished(&mut self) -> (Request, Answer) {
+	pub(super) async fn finished(&mut self) -> (Vec<Request>, Answer) {
 		loop {
 			let (id, answer) = match self.set.join_next_with_id().await {
 				Some(Ok((id, answer))) => (id, answer),
 				Some(Err(error)) => (error.id(), Err(None)),
 				None => future::pending().await,
 			};
-			if let Some(request) = self.in_flight.remove(&id) {
-				return (request, answer);
+			if let Some(requests) = self.in_flight.remove(&id) {
+				return (requests, answer);
 			}
 		}
 	}
 
-	/// Notes how a submission ended when the best block was `best`, and until when it is kept back.
-	pub(super) fn note(&mut self, request: &Request, answer: &Answer, best: BlockNumber) {
-		let hold = self.holds.entry(request.subject()).or_default();
-		match answer {
-			// Until the daemon has looked at the block that holds it.
-			Ok(included) => *hold = Hold { until: included.block.number, refusals: 0 },
-			Err(Some(SubmitError::Dispatch { .. } | SubmitError::Rejected { .. })) => {
-				let pause = 1u32.checked_shl(hold.refusals).unwrap_or(BACKOFF_BLOCKS_MAX);
-				hold.refusals = hold.refusals.saturating_add(1);
-				hold.until = best.saturating_add(pause.min(BACKOFF_BLOCKS_MAX));
-			}
-			Err(Some(SubmitError::Dropped { .. } | SubmitError::Connection(_)) | None) => {
-				hold.until = best;
+	/// Notes how a submission ended when the best block was `best`: until when what it held is kept back, and
+	/// whether that goes alone.
+	pub(super) fn note(&mut self, requests: &[Request], answer: &Answer, best: BlockNumber) {
+		for request in requests {
+			let hold = self.holds.entry(request.subject()).or_default();
+			match requests {
+				[_] => hold.note_alone(answer, best),
+				_ => hold.note_shared(answer, best),
 			}
 		}
 	}
@@ -216,92 +274,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use aidragon_client::chain::Head;
-	use aidragon_primitives::challenge::{Commitment, MatrixSize};
-
-	const KEY: Key = Key { task: 1, attempt: 0 };
-
-	fn wanted(request: Request, due: BlockNumber) -> Wanted {
-		Wanted { request, due }
-	}
-
-	fn included(number: BlockNumber) -> Answer {
-		let block = Head { number, hash: [0; 32] };
-		Ok(Included { block, extrinsic: [0; 32], events: Vec::new() })
-	}
-
-	fn rejected() -> Answer {
-		Err(Some(SubmitError::Rejected { reason: "no".into() }))
-	}
-
-	#[test]
-	fn the_most_urgent_request_goes_first() {
-		let outbox = Outbox::default();
-		let run = Commitment { size: MatrixSize::N512, rounds: 1, root: [0; 32] };
-		let commit = Request::CommitChallenge(Committed::Run(run));
-		let all = [
-			wanted(Request::Heartbeat, 130),
-			wanted(Request::Deliver(KEY), 110),
-			wanted(commit, 102),
-		];
-		assert_eq!(outbox.choose(&all, 100), Some(all[2]));
-		assert_eq!(outbox.choose(&[], 100), None);
-	}
-
-	#[test]
-	fn what_was_included_is_not_sent_again_before_its_block_was_looked_at() {
-		let mut outbox = Outbox::default();
-		let all = [wanted(Request::Deliver(KEY), 110)];
-		outbox.note(&all[0].request, &included(101), 100);
-		assert_eq!(outbox.choose(&all, 101), None);
-		// A later block that still lacks it means that its block was reorganised away.
-		assert_eq!(outbox.choose(&all, 102), Some(all[0]));
-		let reveal = [wanted(Request::Reveal(KEY), 110)];
-		assert_eq!(outbox.choose(&reveal, 101), Some(reveal[0]));
-	}
-
-	#[test]
-	fn refusals_are_repeated_ever_more_rarely_and_lost_ones_at_once() {
-		let mut outbox = Outbox::default();
-		let all = [wanted(Request::Heartbeat, 110)];
-		let mut pauses = Vec::new();
-		for _ in 0..6 {
-			outbox.note(&all[0].request, &rejected(), 100);
-			pauses.push((100..).find(|best| outbox.choose(&all, *best).is_some()).unwrap() - 100);
-		}
-		assert_eq!(pauses, [2, 3, 5, 9, 17, 17]);
-		outbox.note(&all[0].request, &Err(None), 100);
-		assert_eq!(outbox.choose(&all, 101), Some(all[0]));
-	}
-
-	#[test]
-	fn a_task_that_is_over_leaves_nothing_behind() {
-		let mut outbox = Outbox::default();
-		outbox.note(&Request::Deliver(KEY), &rejected(), 100);
-		outbox.note(&Request::Heartbeat, &rejected(), 100);
-		outbox.forget(KEY);
-		assert_eq!(outbox.holds.len(), 1);
-	}
-
-	#[tokio::test]
-	async fn a_subject_is_under_way_once_and_only_a_few_are() {
-		let mut outbox = Outbox::default();
-		let block = Head { number: 101, hash: [0; 32] };
-		let answer = Included { block, extrinsic: [0; 32], events: Vec::new() };
-		let task = |task| Request::Deliver(Key { task, attempt: 0 });
-		for number in 0..IN_FLIGHT_MAX as u64 {
-			assert!(outbox.choose(&[wanted(task(number), 110)], 100).is_some());
-			outbox.send(task(number), future::ready(Ok(answer.clone())));
-			assert_eq!(outbox.choose(&[wanted(task(number), 110)], 100), None);
-		}
-		assert_eq!(outbox.choose(&[wanted(Request::Pause, 1)], 100), None);
-		let (request, answer) = outbox.finished().await;
-		assert!(matches!(request, Request::Deliver(_)) && answer.is_ok());
-		assert!(outbox.choose(&[wanted(Request::Pause, 1)], 100).is_some());
-		while !outbox.is_idle() {
-			let _ = outbox.finished().await;
-		}
-	}
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The daemon's tasks: from the assignment to the end that finality confirms.
 
 use super::{
+	batch,
 	jobs::Ending,
 	outbox::{Request, Wanted},
 	view::ChainView,
@@ -8,7 +9,7 @@ use super::{
 };
 use crate::{
 	decide::{next_action, Action, DropReason, Held, Local, Sight},
-	journal::{Entry, Key, Stage},
+	journal::{Evidence, Key, Stage},
 	metrics::Metrics,
 	outcome::{seal, Run, Signer},
 };
@@ -53,7 +54,8 @@ impl Daemon {
 			match next_action(&sight, &self.local(key), self.shutting_down) {
 				Action::Wait => {}
 				Action::Start => self.start(key, id, best, due)?,
-				Action::Commit | Action::Attest => want(Request::Deliver(key)),
+				Action::Commit => want(Request::Commit(key)),
+				Action::Attest => want(Request::Attest(key)),
 				Action::Reveal => want(Request::Reveal(key)),
 				Action::Decline(reason) => {
 					self.jobs.abort(key);
@@ -155,32 +157,41 @@ impl Daemon {
 		self.advance(key, Stage::GivenUp(reason))
 	}
 
-	/// Remembers that a result is about to leave the machine.
-	pub(super) fn mark_sent(&mut self, key: Key, request: &Request) -> anyhow::Result<()> {
-		let Some(evidence) =
-			self.entries.get(&key).and_then(|entry| entry.stage.evidence().copied())
-		else {
-			return Ok(());
-		};
+	/// Remembers that these results are about to leave the machine: all of them or, where that fails, none.
+	pub(super) fn mark_sent(&mut self, keys: &[Key]) -> anyhow::Result<()> {
 		// What is further than that already stays there.
-		if matches!(self.entries.get(&key), Some(Entry { stage: Stage::Revealing(_), .. })) {
-			return Ok(());
-		}
-		self.advance(key, Stage::Delivering(evidence))?;
-		match request {
-			Request::Reveal(_) => self.advance(key, Stage::Revealing(evidence)),
+		let sent = |key: &Key| match self.entries.get(key)?.stage {
+			Stage::Executed(evidence) => Some((*key, Stage::Delivering(evidence))),
+			_ => None,
+		};
+		let steps: Vec<(Key, Stage)> = keys.iter().filter_map(sent).collect();
+		self.advance_all(&steps)
+	}
+
+	/// Remembers that a result is about to be shown.
+	pub(super) fn mark_revealed(&mut self, key: Key) -> anyhow::Result<()> {
+		self.mark_sent(&[key])?;
+		match self.entries.get(&key).map(|entry| entry.stage) {
+			Some(Stage::Delivering(evidence)) => self.advance(key, Stage::Revealing(evidence)),
 			_ => Ok(()),
 		}
 	}
 
-	/// The commitment, or the attestation of the only replica.
-	pub(super) fn delivery(&self, key: Key) -> Option<Call> {
+	/// What goes into one call that delivers results: those that are there, and the call.
+	pub(super) fn deliveries(&self, keys: &[Key]) -> Option<(Vec<Key>, Call)> {
+		let result = |key: &Key| {
+			let evidence = self.entries.get(key)?.stage.evidence()?;
+			let task = self.best.as_ref()?.tasks.get(&key.task)?;
+			(task.spec.replicas == 1).then_some((*key, *evidence))
+		};
+		let (ready, results): (Vec<Key>, Vec<Evidence>) = keys.iter().filter_map(result).unzip();
+		Some((ready, batch::call_of(&results)?))
+	}
+
+	/// The commitment to a result.
+	pub(super) fn commitment(&self, key: Key) -> Option<Call> {
 		let evidence = self.entries.get(&key)?.stage.evidence()?;
-		let task = self.best.as_ref()?.tasks.get(&key.task)?;
-		Some(match task.spec.replicas {
-			1 => calls::attest_result(key.task, &evidence.attestation, &evidence.signature),
-			_ => calls::commit_result(key.task, &evidence.commitment()),
-		})
+		Some(calls::commit_result(key.task, &evidence.commitment()))
 	}
 
 	/// The attestation that opens the commitment.
@@ -235,10 +246,11 @@ impl Daemon {
 	}
 
 	fn advance(&mut self, key: Key, stage: Stage) -> anyhow::Result<()> {
-		let advanced = self.journal.advance(key, stage).context("writing the journal")?;
-		if let Some(entry) = advanced {
-			self.entries.insert(key, entry);
-		}
+		self.advance_all(&[(key, stage)])
+	}
+
+	fn advance_all(&mut self, steps: &[(Key, Stage)]) -> anyhow::Result<()> {
+		self.entries.extend(self.journal.advance_all(steps).context("writing the journal")?);
 		Ok(())
 	}
 }

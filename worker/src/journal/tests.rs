@@ -201,3 +201,28 @@ fn what_others_will_need_is_not_stale_however_it_is_used_before() {
 	std::thread::sleep(Duration::from_millis(1_100));
 	assert_eq!(disk.open().stale_blobs(Duration::ZERO).unwrap(), vec![[6; 32]]);
 }
+
+#[test]
+fn several_results_are_about_to_leave_or_none_of_them_is() {
+	let keys: [Key; 3] = [7, 8, 9].map(|task| Key { task, attempt: 0 });
+	let disk = Disk::new();
+	let journal = disk.open();
+	for key in keys {
+		journal.note(key, 10, [2; 32], [4; 32]).unwrap();
+		journal.advance(key, Stage::Executed(evidence(1))).unwrap();
+	}
+	let sent = |mark| Stage::Delivering(evidence(mark));
+	// The last step would replace a result.
+	let conflict = journal.advance_all(&[(keys[0], sent(1)), (keys[1], sent(2))]);
+	assert!(matches!(conflict, Err(JournalError::Conflict { task: 8, .. })));
+	let stages = |journal: &Journal| -> Vec<Stage> {
+		journal.entries().unwrap().values().map(|entry| entry.stage).collect()
+	};
+	assert_eq!(stages(&journal), [Stage::Executed(evidence(1)); 3]);
+	// One that is gone stays gone and keeps nothing back.
+	journal.remove(keys[1]).unwrap();
+	let advanced = journal.advance_all(&keys.map(|key| (key, sent(1)))).unwrap();
+	assert_eq!(advanced.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [keys[0], keys[2]]);
+	drop(journal);
+	assert_eq!(stages(&disk.open()), [sent(1); 2]);
+}

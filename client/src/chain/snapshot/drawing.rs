@@ -3,34 +3,12 @@
 use super::{layout, ChainError, Snapshot};
 use crate::{keys::AccountId, Job, TaskRecord};
 use aidragon_primitives::{
+	drawing::{Batch, Cursor},
 	supply::Place,
 	waiting::{Queue, QueueId, QueueIndex, Ticket, Wakes},
 	worker::{Capability, Provider},
-	BlockNumber, Hash32, JobId, TaskId, WorkerId,
+	BlockNumber, JobId, TaskId, WorkerId,
 };
-use codec::{Decode, Encode};
-
-/// Tasks with successive numbers that were frozen together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
-pub struct Batch {
-	/// The first of them.
-	pub first: TaskId,
-	/// How many there are.
-	pub count: u16,
-}
-
-/// How far the frozen tasks are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Decode)]
-pub struct Cursor {
-	/// The block in which they were frozen.
-	pub block: BlockNumber,
-	/// Batches of it that are drawn.
-	pub batches: u32,
-	/// Tasks of the next batch that are drawn.
-	pub tasks: u16,
-	/// The seed of the order, from the first batch on.
-	pub order: Option<Hash32>,
-}
 
 impl Snapshot {
 	/// How far the frozen tasks are drawn.
@@ -38,18 +16,18 @@ impl Snapshot {
 		Ok(self.value(&layout::FROZEN_CURSOR, &[]).await?.unwrap_or_default())
 	}
 
-	/// Batches of tasks that were frozen in a block and are not all drawn.
-	pub async fn frozen_length(&self, block: BlockNumber) -> Result<u32, ChainError> {
-		Ok(self.value(&layout::FROZEN_LENGTH, &[&block.encode()]).await?.unwrap_or(0))
+	/// How many batches of tasks were frozen in blocks and are not all drawn, in the order in which they are asked for.
+	pub async fn frozen_lengths(&self, blocks: &[BlockNumber]) -> Result<Vec<u32>, ChainError> {
+		let lengths: Vec<Option<u32>> = self.many(&layout::FROZEN_LENGTH, blocks).await?;
+		Ok(lengths.into_iter().map(Option::unwrap_or_default).collect())
 	}
 
-	/// A batch of tasks that were frozen in a block.
-	pub async fn frozen_batch(
+	/// Batches of tasks that were frozen in a block, by block and position, in the order in which they are asked for.
+	pub async fn frozen_batches(
 		&self,
-		block: BlockNumber,
-		position: u32,
-	) -> Result<Option<Batch>, ChainError> {
-		self.value(&layout::FROZEN, &[&(block, position).encode()]).await
+		places: &[(BlockNumber, u32)],
+	) -> Result<Vec<Option<Batch>>, ChainError> {
+		self.many(&layout::FROZEN, places).await
 	}
 
 	/// The queues in which tasks wait for supply.

@@ -3,11 +3,13 @@
 use crate::*;
 use aidragon_primitives::{
 	attestation::{Attestation, ExitStatus, ResultDigest, ATTESTATION_VERSION},
+	drawing::{Cursor, Group},
 	interface::{Beacon, WorkerDirectory},
 	job::{After, JobTask, JobTasks},
+	matching::Request,
 	resources::Resources,
 	state::TaskState,
-	supply::{Directory, Entry, Page, SupplyStore, PAGE_MACHINES},
+	supply::{Bucket, Directory, Entry, Page, Shape, SupplyStore, PAGE_MACHINES},
 	task::{
 		BlobRef, MatchingPolicy, Program, ProgramKind, Requirements, Task, TaskSpec,
 		DRAW_DELAY_BLOCKS, REPLICAS_MAX,
@@ -67,12 +69,32 @@ pub(super) fn machines<T: Config>(count: u32) -> Result<Vec<Machine<T>>, Benchma
 	(0..count).map(machine::<T>).collect()
 }
 
-/// Three machines that can be drawn at `price`, and `count` others of their shape that ask too much. The three stand on every page,
-/// as a busy market has machines to draw on each.
-pub(super) fn crowd<T: Config>(count: u32, price: Balance) -> Result<(), BenchmarkError> {
+/// Three machines that can be drawn at `price`, and `count` others of their shape that ask too much, in one of `buckets` buckets. The
+/// three stand on every page, as a busy market has machines to draw on each. The other buckets have no machines.
+pub(super) fn crowd<T: Config>(
+	count: u32,
+	price: Balance,
+	buckets: u32,
+) -> Result<(), BenchmarkError> {
+	crowd_around::<T>(&machines::<T>(REPLICAS_MAX)?, count, price, buckets)
+}
+
+/// As [`crowd`], in one bucket, of machines that could have more than 256 tasks each.
+pub(super) fn large_crowd<T: Config>(count: u32) -> Result<(), BenchmarkError> {
+	let machines = machines::<T>(REPLICAS_MAX)?;
+	machines.iter().for_each(|machine| T::BenchmarkHelper::enlarge(machine.worker));
+	crowd_around::<T>(&machines, count, PRICE_CAP, 1)
+}
+
+fn crowd_around<T: Config>(
+	machines: &[Machine<T>],
+	count: u32,
+	price: Balance,
+	buckets: u32,
+) -> Result<(), BenchmarkError> {
 	let now = Pallet::<T>::now();
 	let mut drawable: Vec<Entry> = Vec::new();
-	for machine in machines::<T>(REPLICAS_MAX)? {
+	for machine in machines {
 		T::BenchmarkHelper::set_offer(machine.worker, Offer::at(price));
 		let candidate = T::Directory::candidate(machine.worker, now);
 		drawable.extend(candidate.map(|candidate| candidate.entry));
@@ -97,7 +119,17 @@ pub(super) fn crowd<T: Config>(count: u32, price: Balance) -> Result<(), Benchma
 			.collect();
 		store.put_page(*bucket, number, Page::truncate_from(page));
 	}
-	let directory = Directory::from_buckets(vec![(*bucket, all)]);
+	let mut listed: Vec<(Bucket, u32)> = vec![(*bucket, all)];
+	let needed = Shape::needed(&spec(1).requirements.resources);
+	let others = (0..=Bucket::MAX).filter(|other| {
+		let shape = Shape::of_bucket(*other);
+		other != bucket
+			&& shape.bucket() == *other
+			&& shape.may_hold(&spec(1).requirements.resources, &needed)
+	});
+	listed.extend(others.take(buckets.saturating_sub(1) as usize).map(|other| (other, 0)));
+	listed.sort_unstable();
+	let directory = Directory::from_buckets(listed);
 	store.put_directory(directory.ok_or(BenchmarkError::Stop("one bucket fits"))?);
 	Ok(())
 }
@@ -171,7 +203,16 @@ pub(super) fn submit_single<T: Config>(count: u32) -> Result<TaskId, BenchmarkEr
 	submit_tasks::<T>(1, tasks(count, |_| After::default()))
 }
 
-fn submit_tasks<T: Config>(replicas: u8, tasks: JobTasks) -> Result<TaskId, BenchmarkError> {
+/// A task for one machine of another submitter than all others.
+pub(super) fn submit_from<T: Config>(index: u32) -> Result<TaskId, BenchmarkError> {
+	let submitter: T::AccountId = account("submitter", index, 0);
+	T::BenchmarkHelper::endow(&submitter);
+	let id = NextTaskId::<T>::get();
+	Pallet::<T>::submit_task(RawOrigin::Signed(submitter).into(), spec(1), input())?;
+	Ok(id)
+}
+
+pub(super) fn submit_tasks<T: Config>(replicas: u8, tasks: JobTasks) -> Result<TaskId, BenchmarkError> {
 	let id = NextTaskId::<T>::get();
 	let origin = RawOrigin::Signed(submitter::<T>()).into();
 	Pallet::<T>::submit_job(origin, spec(replicas), tasks)?;
@@ -194,11 +235,38 @@ pub(super) fn ready<T: Config>() -> Result<(BlockNumber, Hash32), BenchmarkError
 	T::Beacon::latest().ok_or(BenchmarkError::Stop("there is a beacon"))
 }
 
+/// Goes on to the block that draws what was frozen now, with everything drawn that was frozen before.
+pub(super) fn draw_frozen_of<T: Config>(tasks: u32) -> Result<(), BenchmarkError> {
+	let block = Pallet::<T>::now();
+	if NextTaskId::<T>::get() != u64::from(tasks) {
+		return Err(BenchmarkError::Stop("nothing else is frozen"));
+	}
+	ready::<T>()?;
+	FrozenCursor::<T>::put(Cursor { block, ..Default::default() });
+	Ok(())
+}
+
+/// What is drawn for.
+pub(super) fn request(spec: &TaskSpec, count: usize) -> Request<'_> {
+	Request {
+		spec,
+		kinds: spec.kinds(false),
+		minute: 0,
+		excluded: &[],
+		taken: Vec::new(),
+		count,
+		woken_by: None,
+	}
+}
+
 /// Draws tasks with successive numbers.
 pub(super) fn draw_now<T: Config>(first: TaskId, count: u32) -> Result<(), BenchmarkError> {
 	let beacon = ready::<T>()?;
+	let mut store = store::ChainStore::<T>::new();
 	for id in first..first.saturating_add(count.into()) {
-		Pallet::<T>::draw(id, beacon, None);
+		let mut group = Group::new(&mut store, beacon);
+		group.draw(id, None);
+		group.finish();
 		if state::<T>(id) != Some(TaskState::Assigned) {
 			return Err(BenchmarkError::Stop("the task is not drawn"));
 		}

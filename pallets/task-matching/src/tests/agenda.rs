@@ -1,7 +1,7 @@
 //! What the chain does by itself under load.
 
 use crate::{
-	mock::*, Agenda, AgendaCursor, AgendaLength, Frozen, Tasks, Waiting, Waking, WeightInfo,
+	frozen::draw_weight_max, mock::*, Agenda, AgendaCursor, AgendaLength, Frozen, Tasks, Waiting, Waking, WeightInfo,
 };
 use aidragon_primitives::{
 	state::TaskState,
@@ -13,10 +13,11 @@ use frame_support::{assert_ok, traits::Hooks, weights::Weight};
 
 /// The least weight that a runtime may allow.
 fn least() -> Weight {
-	let draw = <() as WeightInfo>::draw(3);
 	let steps = <() as WeightInfo>::wake_step().saturating_mul(2);
+	let steps = steps.saturating_add(<() as WeightInfo>::draw_group());
+	let draw = draw_weight_max::<Test>().saturating_add(steps);
 	// The quarter of it is rounded down.
-	TaskMatching::item_weight_max().max(draw.saturating_add(steps)).saturating_mul(4)
+	TaskMatching::item_weight_max().max(draw).saturating_mul(4)
 		+ Weight::from_parts(4, 4)
 }
 
@@ -27,6 +28,12 @@ fn cheap() -> TaskSpec {
 
 fn states() -> Vec<TaskState> {
 	Tasks::<Test>::iter_values().map(|task| task.state).collect()
+}
+
+/// More tasks than a block draws in all that the least weight allows.
+fn too_many() -> usize {
+	let draws = least().ref_time().div_ceil(<() as WeightInfo>::draw_task(1).ref_time());
+	usize::try_from(draws).unwrap()
 }
 
 /// Tasks that are frozen.
@@ -47,16 +54,16 @@ fn the_least_weight_is_enough_and_less_is_refused() {
 #[test]
 fn p3_what_does_not_fit_a_block_is_done_in_the_next() {
 	build_and_execute(|| {
-		for worker in 0..4 {
-			add_worker(worker, DRGN);
-		}
+		add_large_worker(0, DRGN, Capacity::cpu(300, 1 << 18));
 		AgendaWeight::set(least());
-		let ids: Vec<_> = (0..10).map(|_| submit(spec(1))).collect();
+		let count = too_many();
+		let long = TaskSpec { execution_blocks: 60, ..cheap() };
+		let ids: Vec<_> = (0..count).map(|_| submit(long.clone())).collect();
 		run_to(3);
 		let assigned = || ids.iter().filter(|id| state(**id) == TaskState::Assigned).count();
-		assert!((1..10).contains(&assigned()), "{}", assigned());
+		assert!((1..count).contains(&assigned()), "{}", assigned());
 		run_to(10);
-		assert_eq!(assigned(), 10);
+		assert_eq!(assigned(), count);
 	});
 }
 
@@ -157,13 +164,14 @@ fn p3_draws_and_waking_leave_deadlines_their_part_of_every_block() {
 		AgendaWeight::set(least());
 		let closes_at = task(job + 3).wake_at;
 		while now() < closes_at {
-			// More than a block draws in all its weight.
-			submit_job(cheap(), &[(0, 0); 20]);
-			submit_job(TaskSpec { price_cap_per_gfuel: 1, ..cheap() }, &[(0, 0); 20]);
+			let job = vec![(0, 0); too_many()];
+			submit_job(cheap(), &job);
+			submit_job(TaskSpec { price_cap_per_gfuel: 1, ..cheap() }, &job);
 			set_offer(0, Offer::at(DRGN - u128::from(now())));
 			run_to(now() + 1);
 		}
-		assert!(frozen() > 200, "there was no overload: {}", frozen());
+		let most = too_many() as u32 * 4;
+		assert!(frozen() > most, "there was no overload: {}", frozen());
 		assert!(state(job + 3).is_terminal(), "the first of them, in its block");
 		run_to(now() + 2);
 		assert!((job + 3..job + 6).all(|id| state(id).is_terminal()));
@@ -181,7 +189,7 @@ fn entries_of_which_nothing_is_left_to_do_take_no_more_than_a_look() {
 		settle(flow);
 		run_to(6);
 		settle(flow + 1);
-		let expires_at = TaskMatching::last_draw(&job(flow)) + 1;
+		let expires_at = job(flow).last_draw() + 1;
 		run_to(expires_at - 1);
 		// Some 60 entries that end the jobs: each would take the block by itself if it counted as one that has something to end.
 		AgendaWeight::set(least());

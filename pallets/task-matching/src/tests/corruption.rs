@@ -1,7 +1,8 @@
 //! Every invariant notices when storage is wrong.
 
-use crate::{agenda::Item, frozen::Batch, mock::*, *};
+use crate::{agenda::Item, mock::*, *};
 use aidragon_primitives::{
+	drawing::{Batch, Cursor},
 	job::TaskSet,
 	state::TaskState,
 	supply::{Page, Place},
@@ -69,6 +70,13 @@ fn place_of(worker: u32) -> Place {
 	SupplyPlaces::<Test>::get(worker).unwrap()
 }
 
+/// The block on whose agenda a job stands to be forgotten.
+fn forgotten_at(job: u64) -> u32 {
+	let is_it = |item: &Item| *item == Item::Forget(job, 0);
+	let entry = Agenda::<Test>::iter().find(|(_, item)| is_it(item));
+	entry.map(|((block, _), _)| block).unwrap()
+}
+
 /// Takes an entry off the agenda of a block.
 fn strike(block: u32, item: Item) {
 	let is_it = |position: &u32| Agenda::<Test>::get((block, *position)) == Some(item);
@@ -121,7 +129,7 @@ fn p3_a_job_whose_end_is_not_on_the_agenda_is_noticed() {
 	for task_of in [|scene: Scene| scene.blocked, |scene: Scene| scene.waiting] {
 		expect("without machines is not on the agenda", |scene| {
 			let id = task(task_of(scene)).job;
-			strike(TaskMatching::last_draw(&job(id)) + 1, Item::Expire(id, 0));
+			strike(job(id).last_draw() + 1, Item::Expire(id, 0));
 		});
 	}
 }
@@ -130,7 +138,7 @@ fn p3_a_job_whose_end_is_not_on_the_agenda_is_noticed() {
 fn p3_an_entry_that_ends_only_later_tasks_of_a_job_is_noticed() {
 	expect("without machines is not on the agenda", |scene| {
 		let id = task(scene.blocked).job;
-		let block = TaskMatching::last_draw(&job(id)) + 1;
+		let block = job(id).last_draw() + 1;
 		strike(block, Item::Expire(id, 0));
 		TaskMatching::put_on_agenda(Item::Expire(id, 3), block);
 	});
@@ -138,12 +146,49 @@ fn p3_an_entry_that_ends_only_later_tasks_of_a_job_is_noticed() {
 
 #[test]
 fn p3_a_task_that_nobody_will_look_at_is_noticed() {
-	for task_of in [|scene: Scene| scene.running, |scene: Scene| scene.finished] {
+	expect("not on the agenda of its block", |scene| {
+		let id = scene.running;
+		strike(task(id).wake_at, Item::Tasks(Batch { first: id, count: 1 }));
+	});
+}
+
+#[test]
+fn p3_an_entry_that_names_only_other_tasks_is_noticed() {
+	for (before, count) in [(1, 1), (0, 0)] {
 		expect("not on the agenda of its block", |scene| {
-			let id = task_of(scene);
-			strike(task(id).wake_at, Item::Task(id));
+			let id = scene.running;
+			strike(task(id).wake_at, Item::Tasks(Batch { first: id, count: 1 }));
+			let others = Batch { first: id - before, count };
+			TaskMatching::put_on_agenda(Item::Tasks(others), task(id).wake_at);
 		});
 	}
+}
+
+#[test]
+fn a_job_that_is_over_and_never_forgotten_is_noticed() {
+	expect("over is not on the agenda", |scene| {
+		strike(forgotten_at(scene.finished), Item::Forget(scene.finished, 0));
+	});
+}
+
+#[test]
+fn a_job_that_lost_a_task_is_noticed() {
+	expect("has lost a task", |scene| Tasks::<Test>::remove(scene.finished));
+	expect("has lost a task", |scene| {
+		// One of a job that goes on, which owes nothing any more.
+		let id = scene.blocked - 1;
+		assert!(state(id).is_terminal() && job(id).open > 0);
+		Tasks::<Test>::remove(id);
+	});
+}
+
+#[test]
+fn a_task_that_outlives_its_place_among_those_to_forget_is_noticed() {
+	expect("has lost a task", |scene| {
+		let block = forgotten_at(scene.finished);
+		strike(block, Item::Forget(scene.finished, 0));
+		TaskMatching::put_on_agenda(Item::Forget(scene.finished, 1), block);
+	});
 }
 
 #[test]
@@ -155,8 +200,8 @@ fn p3_a_task_that_is_looked_at_too_late_is_noticed() {
 
 #[test]
 fn a_job_that_miscounts_its_tasks_is_noticed() {
-	expect("count of tasks is wrong", |scene| {
-		Jobs::<Test>::mutate_extant(scene.running, |job| job.kept = 2)
+	expect("count of open tasks is wrong", |scene| {
+		Jobs::<Test>::mutate_extant(scene.running, |job| job.open = 2)
 	});
 }
 
@@ -202,7 +247,7 @@ fn p3_frozen_tasks_that_were_passed_over_are_noticed() {
 	});
 	expect("passed over", |_| {
 		let cursor =
-			frozen::Cursor { block: now(), batches: 1, tasks: 0, order: Some(Default::default()) };
+			Cursor { block: now(), batches: 1, tasks: 0, order: Some(Default::default()) };
 		FrozenCursor::<Test>::put(cursor);
 	});
 }

@@ -1,13 +1,15 @@
 //! The draw.
 
-use crate::{mock::*, Event};
+use crate::{mock::*, store::ChainStore, Event};
 use aidragon_primitives::{
-	matching::{Misfit, MISFITS},
+	beacon::draw_seed,
+	interface::WorkerDirectory,
+	matching::{Misfit, Request, View, MISFITS},
 	resources::Resources,
 	state::TaskState,
 	task::{MatchingPolicy, TaskSpec},
 	worker::{Capability, PROMOTION_BLOCKS},
-	DRGN,
+	Hash32, WorkerId, DRGN,
 };
 use frame_support::{assert_ok, traits::Hooks};
 use std::collections::BTreeSet;
@@ -57,6 +59,23 @@ fn p5_draw_waits_while_the_chain_has_no_young_randomness() {
 	});
 }
 
+/// The machines that a beacon draws for a task that had none, from what anyone reads of the chain.
+fn recomputed(id: u64, beacon: Hash32) -> Vec<WorkerId> {
+	let (store, spec, seed) = (ChainStore::<Test>::new(), job(id).spec, draw_seed(beacon, id, 0));
+	let request = Request {
+		spec: &spec,
+		kinds: spec.kinds(false),
+		minute: TaskMatching::minute_of_day(),
+		excluded: &[],
+		taken: Vec::new(),
+		count: usize::from(spec.replicas),
+		woken_by: None,
+	};
+	let vet = |worker| NodeRegistry::candidate(worker, now());
+	let drawn = View::open(&store, &request, &seed).draw(&request, &seed, vet, |_, _, _| ());
+	drawn.picks.unwrap().into_iter().map(|pick| pick.candidate.entry.worker).collect()
+}
+
 #[test]
 fn p5_assignment_can_be_recomputed_from_the_beacon() {
 	build_and_execute(|| {
@@ -66,10 +85,7 @@ fn p5_assignment_can_be_recomputed_from_the_beacon() {
 		let id = submit(spec(3));
 		run_to(2);
 		// What anyone reads of the chain's state at the end of the block before the draw.
-		let (beacon, nobody) = (beacon_of(2), |_| ());
-		let drawn = TaskMatching::choose_machines(id, &task(id), &job(id), beacon, None, nobody);
-		let picks = drawn.picks.unwrap().into_iter();
-		let recomputed: Vec<_> = picks.map(|pick| pick.candidate.entry.worker).collect();
+		let recomputed = recomputed(id, beacon_of(2));
 		run_to(3);
 		assert_eq!(task(id).replicas[0].beacon_block, 2);
 		assert_eq!(recomputed, workers_of(id));
@@ -241,7 +257,7 @@ fn quote_counts_why_machines_do_not_fit() {
 		assert_eq!((report.machines, report.fitting, report.providers), (2, 1, 1));
 		assert_eq!(
 			report.sentence,
-			"2 machines may be given work, 1 of them ask no more than the price cap; they belong to 1 providers, and 1 are needed"
+			"2 machines may be given work, 1 of them ask no more than the price cap; 1 fit, of 1 provider, and one is needed"
 		);
 		let quote = TaskMatching::quote(spec(2)).unwrap();
 		assert_eq!((quote.price, quote.wait_blocks), (None, None));

@@ -151,8 +151,12 @@ fn p3_tasks_of_a_silent_machine_are_freed_as_fast_as_a_block_allows() {
 		let job = submit_job(long(), &[(0, 0); 20]);
 		run_to(3);
 		fall_silent(0);
-		let one = <() as WeightInfo>::agenda_silent()
-			.saturating_add(<() as WeightInfo>::agenda_step().saturating_mul(3));
+		let steps = <() as WeightInfo>::agenda_step().saturating_mul(3);
+		// To see that nothing is to be drawn.
+		let look = <() as WeightInfo>::frozen_step()
+			.saturating_add(<() as WeightInfo>::draw_group())
+			.saturating_mul(2);
+		let one = <() as WeightInfo>::agenda_silent().saturating_add(steps).saturating_add(look);
 		AgendaWeight::set(one);
 		let noticed_at = now();
 		let queued = || (job..job + 20).filter(|id| state(*id) == TaskState::Queued).count();

@@ -227,7 +227,7 @@ fn p3_blocked_tasks_expire_with_what_they_wait_for() {
 	build_and_execute(|| {
 		let before = free(&submitter());
 		let job_id = submit_job(spec(1), &ROUNDS);
-		let last_draw = TaskMatching::last_draw(&job(job_id));
+		let last_draw = job(job_id).last_draw();
 		run_to(last_draw);
 		assert_eq!(states(job_id)[2..], [TaskState::Blocked; 4]);
 		run_to(last_draw + 1);
@@ -242,7 +242,7 @@ fn p3_a_task_that_is_released_too_late_expires_and_so_does_what_takes_its_result
 		add_host();
 		// 24 blocks: drawn until block 3.
 		let job_id = submit_job(TaskSpec { deadline_blocks: 25, ..spec(1) }, &ROUNDS);
-		assert_eq!(TaskMatching::last_draw(&job(job_id)), 4);
+		assert_eq!(job(job_id).last_draw(), 4);
 		run_to(3);
 		settle(job_id);
 		settle(job_id + 1);
@@ -282,10 +282,14 @@ fn results_are_kept_while_the_job_is_open_however_long() {
 		run_to(now() + 3);
 		assert_eq!(task(job + 2).bundle, Some(bundle(job, 2, 0..2)));
 		settle(job + 2);
-		run_to(1_001 + RETENTION - 1);
-		assert!(Tasks::<Test>::contains_key(job), "until the deadline and the retention are over");
-		run_to(1_001 + RETENTION);
-		assert_eq!(TaskMatching::job(job), None);
+		let over_at = now();
+		assert!(over_at < 1_001, "before the deadline");
+		run_to(over_at + RETENTION - 1);
+		assert!((job..job + 3).all(Tasks::<Test>::contains_key), "all of them as long as the last");
+		run_to(over_at + RETENTION);
+		assert_eq!((TaskMatching::job(job), Tasks::<Test>::iter().count()), (None, 0));
+		// What stands on the agenda of it is passed over.
+		run_to(1_001);
 		assert_eq!(map_keys(), before);
 	});
 }

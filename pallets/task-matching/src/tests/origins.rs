@@ -1,7 +1,7 @@
 //! P9: who may call what.
 
 use crate::{mock::*, Error};
-use aidragon_primitives::{task::DeclineReason, DRGN};
+use aidragon_primitives::{attestation::Delivery, task::DeclineReason, DRGN};
 use frame_support::{assert_noop, traits::OriginTrait};
 use sp_runtime::DispatchError::BadOrigin;
 
@@ -23,6 +23,8 @@ fn p9_unsigned_and_root_are_refused_everywhere() {
 				BadOrigin
 			);
 			assert_noop!(TaskMatching::attest_result(o(), id, statement, signature), BadOrigin);
+			let all = vec![Delivery { attestation: statement, signature }].try_into().unwrap();
+			assert_noop!(TaskMatching::attest_results(o(), all), BadOrigin);
 			assert_noop!(TaskMatching::decline_task(o(), id, reason), BadOrigin);
 			assert!(origin.as_signer().is_none());
 		}

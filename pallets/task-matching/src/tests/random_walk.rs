@@ -1,8 +1,8 @@
 //! Random markets: whatever machines and submitters do, the properties hold.
 
-use crate::{mock::*, Assignments, Frozen, Jobs, NextTaskId, Tasks, Waiting, Waking, WeightInfo};
+use crate::{frozen::draw_weight_max, mock::*, Assignments, Frozen, Jobs, NextTaskId, Tasks, Waiting, Waking, WeightInfo};
 use aidragon_primitives::{
-	attestation::{ExitStatus, ResultDigest},
+	attestation::{Delivery, ExitStatus, ResultDigest, DELIVERIES_MAX},
 	resources::{GpuShare, Gpus, Resources},
 	state::TaskState,
 	task::{DeclineReason, Progress, TaskSpec},
@@ -21,6 +21,7 @@ enum Step {
 	SubmitJob { spec: Wish, after: Vec<(u8, u8)> },
 	Wait { blocks: u32 },
 	Deliver { pick: u8, lies: bool, exhausts: bool },
+	DeliverAll { worker: u32 },
 	Decline { pick: u8, reason: DeclineReason },
 	Cancel { pick: u8 },
 	CancelJob { pick: u8 },
@@ -104,6 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
 		8 => (1u32..6).prop_map(|blocks| Step::Wait { blocks }),
 		16 => (any::<u8>(), prop::bool::weighted(0.2), prop::bool::weighted(0.1))
 			.prop_map(|(pick, lies, exhausts)| Step::Deliver { pick, lies, exhausts }),
+		4 => machine().prop_map(|worker| Step::DeliverAll { worker }),
 		2 => (any::<u8>(), reason()).prop_map(|(pick, reason)| Step::Decline { pick, reason }),
 		1 => any::<u8>().prop_map(|pick| Step::Cancel { pick }),
 		1 => any::<u8>().prop_map(|pick| Step::CancelJob { pick }),
@@ -172,6 +174,21 @@ fn deliver(pick: u8, lies: bool, exhausts: bool, liars: &mut Liars) {
 	}
 }
 
+/// A machine delivers all that it has alone in one call.
+fn deliver_all(worker: u32) {
+	let is_open = |id: &u64| {
+		let is_in_time = state(*id) == TaskState::Assigned && now() < task(*id).wake_at;
+		is_in_time && job(*id).spec.replicas == 1
+	};
+	let owed = obligations().into_iter().filter(|(_, owner, _)| *owner == worker);
+	let ids = owed.map(|(id, ..)| id).filter(is_open).take(DELIVERIES_MAX as usize);
+	let deliveries: Vec<Delivery> = ids.map(|id| delivery(id, worker, digest(1, GFUEL))).collect();
+	if !deliveries.is_empty() {
+		let deliveries = deliveries.try_into().unwrap();
+		assert_ok!(TaskMatching::attest_results(signed(hot_key(worker)), deliveries));
+	}
+}
+
 fn decline(pick: u8, reason: DeclineReason) {
 	let open: Vec<_> = obligations()
 		.into_iter()
@@ -207,6 +224,7 @@ fn apply(step: Step, liars: &mut Liars) {
 		}
 		Step::Wait { blocks } => run_to(now() + blocks),
 		Step::Deliver { pick, lies, exhausts } => deliver(pick, lies, exhausts, liars),
+		Step::DeliverAll { worker } => deliver_all(worker),
 		Step::Decline { pick, reason } => decline(pick, reason),
 		Step::Cancel { pick } => {
 			let _ = TaskMatching::cancel_task(signed(submitter()), any_task(pick));
@@ -241,9 +259,11 @@ fn ample() -> Weight {
 	Weight::from_parts(u64::MAX / 4, u64::MAX / 4)
 }
 
-/// Room for some ten draws.
+/// Room for some ten draws, and for any entry of the agenda.
 fn tight() -> Weight {
-	<() as WeightInfo>::draw(3).saturating_mul(20)
+	let draws = <() as WeightInfo>::draw_task(3).saturating_mul(10);
+	let drawing = draw_weight_max::<Test>().saturating_add(draws);
+	drawing.max(TaskMatching::item_weight_max()).saturating_mul(4)
 }
 
 /// What remains of a task anywhere.

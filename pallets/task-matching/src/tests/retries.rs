@@ -248,7 +248,7 @@ fn p3_what_could_be_drawn_again_only_too_late_fails_at_once() {
 			let mut short = spec(1);
 			short.deadline_blocks = 30;
 			let id = submit_and_draw(short);
-			run_to(TaskMatching::last_draw(&job(id)) - blocks_before);
+			run_to(job(id).last_draw() - blocks_before);
 			let reason = DeclineReason::HostFault;
 			let worker = workers_of(id)[0];
 			assert_ok!(TaskMatching::decline_task(signed(hot_key(worker)), id, reason));

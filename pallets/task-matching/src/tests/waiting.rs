@@ -1,6 +1,6 @@
 //! Waiting: what finds no machine, and what wakes it.
 
-use crate::{mock::*, Event, Waiting, WaitingIndex, WaitingQueues, Waking, WeightInfo};
+use crate::{frozen::draw_weight_max, mock::*, Event, Waiting, WaitingIndex, WaitingQueues, Waking, WeightInfo};
 use aidragon_primitives::{
 	resources::Resources,
 	state::TaskState,
@@ -276,8 +276,9 @@ fn a_machine_tries_by_turns_what_pays_most_and_whatever_comes() {
 
 /// Lets waking take no more of a block than a draw and some thirty looks.
 fn be_tight() {
-	let draw = <() as WeightInfo>::draw(3);
-	let looks = <() as WeightInfo>::wake_step().saturating_mul(2);
+	let draw = draw_weight_max::<Test>();
+	let look = <() as WeightInfo>::wake_step().saturating_add(<() as WeightInfo>::draw_group());
+	let looks = look.saturating_mul(2);
 	AgendaWeight::set(
 		draw.saturating_add(looks).saturating_mul(4).saturating_add(Weight::from_parts(4, 4)),
 	);
@@ -397,7 +398,7 @@ fn a_task_that_is_cancelled_leaves_its_queue() {
 fn p3_a_task_that_expires_leaves_its_queue() {
 	build_and_execute(|| {
 		let id = submit_and_draw(spec(1));
-		let last_draw = TaskMatching::last_draw(&job(id));
+		let last_draw = job(id).last_draw();
 		run_to(last_draw - 1);
 		// What a machine that comes now wakes is drawn one block too late.
 		add_worker(0, DRGN);
@@ -415,7 +416,7 @@ fn p3_a_task_that_expires_leaves_its_queue() {
 fn a_machine_that_wakes_in_the_block_of_the_last_draw_still_gets_the_task() {
 	build_and_execute(|| {
 		let id = submit_and_draw(spec(1));
-		let last_draw = TaskMatching::last_draw(&job(id));
+		let last_draw = job(id).last_draw();
 		run_to(last_draw - 2);
 		add_worker(0, DRGN);
 		run_to(last_draw);

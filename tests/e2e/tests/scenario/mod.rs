@@ -5,4 +5,5 @@ mod dissent;
 mod federated;
 mod hostile;
 mod recovery;
+mod throughput;
 mod validators;
