@@ -3,7 +3,7 @@
 #
 #   scripts/measure.sh proof [PART ...]      proving a machine, in some 20 minutes: prover memory threads shared repeated
 #                                            on_chain on_chain_memory per_block
-#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 20 minutes: weights scale instructions
+#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 30 minutes: weights scale instructions
 #                                            market fairness grinding placement million
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
