@@ -3,14 +3,16 @@
 #
 #   scripts/measure.sh proof [PART ...]      proving a machine, in some 20 minutes: prover memory threads shared repeated
 #                                            on_chain on_chain_memory per_block
-#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 5 minutes: weights scale
+#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 30 minutes: weights scale instructions
+#                                            market fairness grinding placement million
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/measure/matching.sh"
 
 usage() {
-	sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -187,7 +189,7 @@ scale() {
 
 case "${1:-}" in
 	proof) PARTS=(prover memory threads shared repeated on_chain on_chain_memory per_block) ;;
-	matching) PARTS=(weights scale) ;;
+	matching) PARTS=(weights scale instructions market fairness grinding placement million) ;;
 	*) usage ;;
 esac
 shift
@@ -201,7 +203,9 @@ cd "$ROOT"
 scripts/bootstrap.sh
 . scripts/env.sh
 cargo build --workspace --locked
-build_bencher
-for part in "${@:-${PARTS[@]}}"; do
+[ $# -gt 0 ] || set -- "${PARTS[@]}"
+for part in "$@"; do
+	# Only these run benchmarks.
+	case $part in on_chain | on_chain_memory | per_block | weights | scale) build_bencher ;; esac
 	"$part"
 done

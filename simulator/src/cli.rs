@@ -7,7 +7,7 @@ use crate::{
 	scale, trace,
 };
 use aidragon_primitives::task::MatchingPolicy;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{builder::RangedI64ValueParser, Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::{
 	io::Write,
@@ -90,10 +90,10 @@ struct TraceArgs {
 	#[arg(long, value_enum, default_value_t = Policy::Balanced)]
 	policy: Policy,
 	/// Timed replay until the graphics processors that tasks want at once reach this part of the cluster's.
-	#[arg(long, value_parser = positive)]
+	#[arg(long, value_name = "RATIO", value_parser = positive)]
 	until_demand: Option<f64>,
 	/// Instead of the timed replay: tasks come in random order and never leave, until they want this part of the cluster's.
-	#[arg(long, value_parser = positive, conflicts_with = "until_demand")]
+	#[arg(long, value_name = "RATIO", value_parser = positive, conflicts_with = "until_demand")]
 	inflate: Option<f64>,
 	/// Seconds of the trace that a block stands for [default: 3, or as many as the longest task takes to fit a deadline].
 	#[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
@@ -109,10 +109,10 @@ struct TraceArgs {
 #[derive(Debug, Args)]
 struct GenerateArgs {
 	/// Machines.
-	#[arg(long, default_value_t = 1_213, value_parser = clap::value_parser!(u32).range(1..))]
+	#[arg(long, default_value_t = 1_213, value_parser = count(1_000_000))]
 	machines: u32,
 	/// Tasks.
-	#[arg(long, default_value_t = 8_000)]
+	#[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(..=10_000_000))]
 	tasks: u32,
 	/// Tasks of a hundred that take two, four or eight graphics processors.
 	#[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=50))]
@@ -131,33 +131,33 @@ struct GenerateArgs {
 #[derive(Debug, Args)]
 struct MarketArgs {
 	/// Markets.
-	#[arg(long, default_value_t = 1_000)]
+	#[arg(long, default_value_t = 1_000, value_parser = count(100_000))]
 	markets: u32,
 	/// Tasks of each.
-	#[arg(long, default_value_t = 10)]
+	#[arg(long, default_value_t = 10, value_parser = count(1_000))]
 	tasks: u32,
 }
 
 #[derive(Debug, Args)]
 struct FairnessArgs {
 	/// Equal machines.
-	#[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+	#[arg(long, default_value_t = 200, value_parser = count(10_000))]
 	machines: u32,
 	/// Tasks that each can have at once.
-	#[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+	#[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
 	slots: u16,
 	/// Tasks of each run.
-	#[arg(long, default_value_t = 10_000)]
+	#[arg(long, default_value_t = 10_000, value_parser = count(10_000_000))]
 	tasks: u32,
 }
 
 #[derive(Debug, Args)]
 struct GrindingArgs {
 	/// Equal machines.
-	#[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+	#[arg(long, default_value_t = 200, value_parser = count(10_000))]
 	machines: u32,
 	/// Variants that are tried.
-	#[arg(long, default_value_t = 1_000)]
+	#[arg(long, default_value_t = 1_000, value_parser = count(60_000))]
 	tries: u32,
 	/// The policy of each.
 	#[arg(long, value_enum, default_value_t = Policy::Cheapest)]
@@ -167,23 +167,28 @@ struct GrindingArgs {
 #[derive(Debug, Args)]
 struct ScaleArgs {
 	/// Machines of the last row; rows before have a tenth of the one after.
-	#[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100..))]
+	#[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
 	machines: u32,
 	/// Waiting tasks of the last row.
-	#[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+	#[arg(long, default_value_t = 100_000, value_parser = count(1_000_000))]
 	waiting: u32,
 	/// Tasks that are matched at each number of machines.
-	#[arg(long, default_value_t = 100)]
+	#[arg(long, default_value_t = 100, value_parser = count(10_000))]
 	matches: u32,
 	/// Only fills the supply and matches in one block, for a profiler: count in the function `measured_matches`.
 	#[arg(long)]
 	repeat_only: bool,
 }
 
+/// A number from 1 to `most`.
+fn count(most: u32) -> RangedI64ValueParser<u32> {
+	clap::value_parser!(u32).range(1..=i64::from(most))
+}
+
 fn positive(text: &str) -> std::result::Result<f64, String> {
 	match text.parse::<f64>() {
-		Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-		_ => Err("must be a number above 0, such as 0.95".to_owned()),
+		Ok(number) if number > 0.0 && number <= 100.0 => Ok(number),
+		_ => Err("must be a number above 0 and at most 100, such as 0.95".to_owned()),
 	}
 }
 

@@ -1,12 +1,15 @@
 //! What can go wrong, and the exit code of each.
 
-use std::path::{Path, PathBuf};
+use std::{
+	io::ErrorKind,
+	path::{Path, PathBuf},
+};
 
 /// Why a command ended without a result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
 	/// A file could not be read or written.
-	#[error("{path}: {source}; check that it exists and that you may access it")]
+	#[error("{path}: {source}; {}", advice(.source))]
 	Io {
 		/// The file.
 		path: PathBuf,
@@ -47,6 +50,16 @@ impl Error {
 	/// What the system said about a file.
 	pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
 		move |source| Self::Io { path: path.to_owned(), source }
+	}
+}
+
+/// What to do about what the system said.
+fn advice(source: &std::io::Error) -> &'static str {
+	match source.kind() {
+		ErrorKind::AlreadyExists => "remove it, or choose another folder",
+		ErrorKind::IsADirectory => "name a file in it",
+		ErrorKind::BrokenPipe => "whoever was to read it is gone",
+		_ => "check that it exists and that you may access it",
 	}
 }
 

@@ -5,7 +5,7 @@ use crate::{
 	error::{Error, Result},
 	progress::Progress,
 	shapes,
-	stats::{chi_squared, ratio, rounded},
+	stats::{binomial_tail, chi_squared, ratio, rounded},
 	workload::{specification, PRICE_DEFAULT},
 };
 use aidragon_primitives::{
@@ -19,8 +19,8 @@ use serde::Serialize;
 
 /// Blocks until a task of this attack is drawn.
 const DRAW_BLOCKS: u32 = 2;
-/// Tasks that a machine can have at once: more than the attack puts on the chosen one.
-const SLOTS: u16 = 64;
+/// Tasks that a machine can have at once, where the attack does not put more on one.
+const SLOTS_MIN: u16 = 64;
 /// Base units for a picosecond of a call's weight: `FEE_PER_REF_TIME` of the runtime.
 const FEE_PER_REF_TIME: f64 = 5.0;
 /// Base units for a byte of a transaction: `FEE_PER_BYTE` of the runtime.
@@ -66,6 +66,8 @@ pub struct Attack {
 	pub hits: u64,
 	/// What chance gives.
 	pub expected_hits: f64,
+	/// The probability of so many hits or more where every machine is as likely as another.
+	pub p_value_of_hits: f64,
 	/// Pearson's chi-squared of all tries over all machines.
 	pub chi_squared: f64,
 	/// Degrees of freedom.
@@ -83,7 +85,7 @@ pub struct Attack {
 /// Runs the attack, once with hits delivered at once and once with hits kept.
 pub fn run(options: &Options, progress: &mut Progress) -> Result<Report> {
 	let chosen = options.machines / 3;
-	let fee = fee_per_miss(&variant(options.policy, 0));
+	let fee = fee_per_miss(&variant(options, 0));
 	progress.say("hits are delivered at once");
 	let hits_settled = attack(options, chosen, true, fee)?;
 	progress.say("hits are kept");
@@ -94,8 +96,11 @@ pub fn run(options: &Options, progress: &mut Progress) -> Result<Report> {
 }
 
 /// A task that differs from the others in what it may use, so that its bytes differ, and in nothing that matters.
-fn variant(policy: MatchingPolicy, number: u32) -> TaskSpec {
-	let spec = specification(Resources::cpu(1_000, 1_024), 100, policy, PRICE_DEFAULT);
+/// What is kept has to outlast the attack: a machine that misses a deadline goes off line.
+fn variant(options: &Options, number: u32) -> TaskSpec {
+	let run_blocks = options.tries.saturating_mul(DRAW_BLOCKS).saturating_add(100);
+	let needed = Resources::cpu(1_000, 1_024);
+	let spec = specification(needed, run_blocks, options.policy, PRICE_DEFAULT);
 	TaskSpec { fuel_limit: spec.fuel_limit - u64::from(number), ..spec }
 }
 
@@ -109,13 +114,16 @@ fn fee_per_miss(spec: &TaskSpec) -> f64 {
 
 fn attack(options: &Options, chosen: WorkerId, settles: bool, fee: f64) -> Result<Attack> {
 	let mut chain = Chain::new(options.seed);
+	// Four times what chance keeps on the chosen machine, so that it always has room.
+	let most = options.tries.div_ceil(options.machines.max(1)).saturating_mul(4);
+	let slots = u16::try_from(most).unwrap_or(u16::MAX).max(SLOTS_MIN);
 	for number in 0..options.machines {
-		chain.add_machine(&shapes::plain(number, SLOTS, PRICE_DEFAULT));
+		chain.add_machine(&shapes::plain(number, slots, PRICE_DEFAULT));
 	}
 	let mut counts = vec![0u64; options.machines as usize];
 	let (mut cancelled, mut paid_for_misses) = (0, 0);
 	for number in 0..options.tries {
-		let task = chain.submit(variant(options.policy, number))?;
+		let task = chain.submit(variant(options, number))?;
 		let worker = drawn(&mut chain, task)?;
 		counts[worker as usize] += 1;
 		if worker != chosen {
@@ -128,8 +136,11 @@ fn attack(options: &Options, chosen: WorkerId, settles: bool, fee: f64) -> Resul
 	}
 	chain.check()?;
 	let (chi_squared, p_value) = chi_squared(&counts);
+	let chance = ratio(1.0, f64::from(options.machines));
+	let hits = counts[chosen as usize];
 	Ok(Attack {
-		hits: counts[chosen as usize],
+		hits,
+		p_value_of_hits: rounded(binomial_tail(options.tries.into(), chance, hits)),
 		expected_hits: rounded(ratio(f64::from(options.tries), f64::from(options.machines))),
 		chi_squared: rounded(chi_squared),
 		degrees: options.machines.saturating_sub(1),

@@ -18,6 +18,11 @@ use std::{
 	path::Path,
 };
 
+/// The highest price: with it a million tasks cost less than there is money.
+const PRICE_MAX: Balance = 1_000_000_000_000_000_000_000_000;
+/// The latest second: some 30,000 years.
+const SECONDS_MAX: f64 = 1e12;
+
 const NODE_COLUMNS: [&str; 5] = ["sn", "cpu_milli", "memory_mib", "gpu", "model"];
 const TASK_COLUMNS: [&str; 8] = [
 	"name",
@@ -31,29 +36,46 @@ const TASK_COLUMNS: [&str; 8] = [
 ];
 
 /// Reads a cluster and its tasks. The chain's tasks have at most 4 GiB, so memory of both is counted in `memory_unit_mib`, or in
-/// the smallest power of two in which every task has no more.
+/// the smallest power of two in which every task has no more that some machine has the memory for.
 pub fn read(nodes: &Path, tasks: &Path, memory_unit_mib: Option<u32>) -> Result<Workload> {
 	let node_table = Table::read(nodes, &NODE_COLUMNS)?;
 	let task_table = Table::read(tasks, &TASK_COLUMNS)?;
+	let largest_mib = most(&node_table, u32::MAX)?;
 	let memory_unit_mib = match memory_unit_mib {
 		Some(unit) => unit.max(1),
-		None => smallest_unit(&task_table)?,
+		None => smallest_unit(most(&task_table, largest_mib)?),
 	};
 	let models = models(&node_table)?;
+	let memory = Memory { unit_mib: memory_unit_mib, largest_mib };
 	Ok(Workload {
 		nodes: read_nodes(&node_table, &models, memory_unit_mib)?,
-		tasks: read_tasks(&task_table, &models, memory_unit_mib)?,
+		tasks: read_tasks(&task_table, &models, memory)?,
 		models,
 		memory_unit_mib,
 	})
 }
 
-fn smallest_unit(tasks: &Table) -> Result<u32> {
+/// How memory is counted.
+#[derive(Clone, Copy)]
+struct Memory {
+	/// MiB that the chain's MiB stands for.
+	unit_mib: u32,
+	/// MiB of the machine that has the most.
+	largest_mib: u32,
+}
+
+/// The most memory in a table, of what has no more than `limit_mib`.
+fn most(table: &Table, limit_mib: u32) -> Result<u32> {
 	let mut most = 0u32;
-	for row in tasks.rows() {
-		most = most.max(row.number("memory_mib")?);
+	for row in table.rows() {
+		let memory_mib = row.number("memory_mib")?;
+		most = most.max(if memory_mib > limit_mib { 0 } else { memory_mib });
 	}
-	Ok(most.div_ceil(MEMORY_MIB_MAX).max(1).next_power_of_two())
+	Ok(most)
+}
+
+fn smallest_unit(most_mib: u32) -> u32 {
+	most_mib.div_ceil(MEMORY_MIB_MAX).max(1).next_power_of_two()
 }
 
 /// The models of graphics processors that machines have, in the order of their names.
@@ -101,10 +123,7 @@ fn read_node(row: &Row<'_>, models: &[String], unit_mib: u32) -> Result<Node> {
 		return Err(row.error("gpu", "must be at most 16: split the machine"));
 	}
 	let class = models.iter().position(|model| model == row.text("model")).unwrap_or_default();
-	let price_per_gfuel: Balance = row.number_or("price_per_gfuel", PRICE_DEFAULT)?;
-	if price_per_gfuel == 0 {
-		return Err(row.error("price_per_gfuel", "must be above 0"));
-	}
+	let price_per_gfuel = price(row, "price_per_gfuel")?.unwrap_or(PRICE_DEFAULT);
 	let gpus = Gpus {
 		// Below 16, and at most 16.
 		class: if count == 0 { 0 } else { class as u8 },
@@ -123,6 +142,17 @@ fn read_node(row: &Row<'_>, models: &[String], unit_mib: u32) -> Result<Node> {
 		price_per_gfuel,
 		site: Site { region: region(row)?, energy: energy(row)? },
 	})
+}
+
+/// A price, where there is one.
+fn price(row: &Row<'_>, column: &str) -> Result<Option<Balance>> {
+	if row.text(column).is_empty() {
+		return Ok(None);
+	}
+	match row.number(column)? {
+		price @ 1..=PRICE_MAX => Ok(Some(price)),
+		_ => Err(row.error(column, "must be from 1 to 10^24, or empty")),
+	}
 }
 
 fn region(row: &Row<'_>) -> Result<Option<Region>> {
@@ -149,35 +179,35 @@ fn energy(row: &Row<'_>) -> Result<EnergySource> {
 	}
 }
 
-fn read_tasks(table: &Table, models: &[String], unit_mib: u32) -> Result<Vec<Work>> {
+fn read_tasks(table: &Table, models: &[String], memory: Memory) -> Result<Vec<Work>> {
 	let classes: BTreeMap<&str, u8> =
 		models.iter().zip(0u8..).map(|(model, class)| (model.as_str(), class)).collect();
-	table.rows().map(|row| read_task(&row, &classes, unit_mib)).collect()
+	table.rows().map(|row| read_task(&row, &classes, memory)).collect()
 }
 
-fn read_task(row: &Row<'_>, classes: &BTreeMap<&str, u8>, unit_mib: u32) -> Result<Work> {
-	let memory_mib = row.number::<u32>("memory_mib")?.div_ceil(unit_mib).max(1);
+fn read_task(row: &Row<'_>, classes: &BTreeMap<&str, u8>, memory: Memory) -> Result<Work> {
+	let cpu_milli = row.number::<u32>("cpu_milli")?.max(1);
+	let (cpu_milli, memory_mib) = match row.number::<u32>("memory_mib")? {
+		// It fits nothing, which the chain can say of cores only.
+		mib if mib > memory.largest_mib => (u32::MAX, 1),
+		mib => (cpu_milli, mib.div_ceil(memory.unit_mib).max(1)),
+	};
 	if memory_mib > MEMORY_MIB_MAX {
 		let message = "more than 4,096 units: raise --memory-unit-mib, or leave it out";
 		return Err(row.error("memory_mib", message));
 	}
-	let resources = Resources {
-		cpu_milli: row.number::<u32>("cpu_milli")?.max(1),
-		memory_mib,
-		gpu: gpu_share(row, classes)?,
-	};
+	let resources = Resources { cpu_milli, memory_mib, gpu: gpu_share(row, classes)? };
 	let (arrives_at, lasts) = times(row)?;
 	let replicas: u8 = row.number_or("replicas", 1)?;
 	if !(1..=REPLICAS_MAX).contains(&u32::from(replicas)) {
 		return Err(row.error("replicas", "must be 1, 2 or 3"));
 	}
-	let price_cap: Balance = row.number_or("price_cap_per_gfuel", 0)?;
 	Ok(Work {
 		name: row.text("name").to_owned(),
 		resources,
 		arrives_at,
 		lasts,
-		price_cap: (price_cap > 0).then_some(price_cap),
+		price_cap: price(row, "price_cap_per_gfuel")?,
 		replicas,
 		region: region(row)?,
 	})
@@ -217,21 +247,26 @@ fn accepted(row: &Row<'_>, classes: &BTreeMap<&str, u8>) -> Result<u16> {
 	}
 }
 
-/// When the task comes, and how long it stays.
+/// When the task comes, and how long it stays, in whole seconds.
 fn times(row: &Row<'_>) -> Result<(u64, Option<u64>)> {
-	let seconds = |column| -> Result<Option<f64>> {
-		let seconds: f64 = row.number_or(column, -1.0)?;
-		Ok((!row.text(column).is_empty()).then_some(seconds))
-	};
-	let created = seconds("creation_time")?
+	let created = seconds(row, "creation_time")?
 		.ok_or_else(|| row.error("creation_time", "is missing: give seconds"))?;
-	let deleted = seconds("deletion_time")?;
-	if !created.is_finite() || created < 0.0 || deleted.is_some_and(|at| !at.is_finite()) {
-		return Err(row.error("creation_time", "must be seconds from 0 on"));
-	}
+	let deleted = seconds(row, "deletion_time")?;
 	if deleted.is_some_and(|deleted| deleted < created) {
 		return Err(row.error("deletion_time", "must not be before creation_time"));
 	}
-	// Seconds, rounded down.
+	// Rounded down.
 	Ok((created as u64, deleted.map(|deleted| (deleted - created) as u64)))
+}
+
+/// A time, where there is one.
+fn seconds(row: &Row<'_>, column: &str) -> Result<Option<f64>> {
+	if row.text(column).is_empty() {
+		return Ok(None);
+	}
+	let seconds: f64 = row.number(column)?;
+	match (0.0..=SECONDS_MAX).contains(&seconds) {
+		true => Ok(Some(seconds)),
+		false => Err(row.error(column, "must be seconds from 0 to 10^12")),
+	}
 }

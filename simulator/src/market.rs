@@ -44,6 +44,10 @@ const SPREADS: [(&str, Spread); 4] = [
 	("lognormal_0.50", Spread::LogNormal(0.50)),
 ];
 
+/// Sizes of markets that are told apart, and below how many machines each ends.
+const SIZES: [(&str, f64); 3] =
+	[("10_to_99", 100.0), ("100_to_999", 1_000.0), ("1000_to_9999", f64::INFINITY)];
+
 impl Spread {
 	fn price(self, dice: &mut Dice) -> Balance {
 		let factor = match self {
@@ -75,6 +79,8 @@ pub struct Report {
 	pub machines: Percentiles,
 	/// The figures of each spread of prices.
 	pub spreads: Vec<Figures>,
+	/// Those of markets of so many machines.
+	pub sizes: Vec<Figures>,
 	/// Those of all markets.
 	pub overall: Figures,
 	/// The aims.
@@ -95,8 +101,8 @@ pub struct Target {
 /// The figures of some markets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
-	/// How prices are spread.
-	pub spread: String,
+	/// Of which markets: how their prices are spread, or how many machines they have.
+	pub of: String,
 	/// Tasks that some machine fits.
 	pub tasks: u64,
 	/// Of these, the ones for which the pallet found no machine.
@@ -129,9 +135,9 @@ impl Sample {
 		self.missed += other.missed;
 	}
 
-	fn figures(&self, spread: &str) -> Figures {
+	fn figures(&self, of: &str) -> Figures {
 		Figures {
-			spread: spread.to_owned(),
+			of: of.to_owned(),
 			tasks: self.paid.len() as u64 + self.missed,
 			missed: self.missed,
 			price_over_best: Percentiles::of(self.paid.clone()).rounded(),
@@ -144,6 +150,7 @@ impl Sample {
 /// Runs all markets, the spreads of prices in turn.
 pub fn run(options: &Options, progress: &mut Progress) -> Result<Report> {
 	let mut samples: [Sample; SPREADS.len()] = Default::default();
+	let mut by_size: [Sample; SIZES.len()] = Default::default();
 	let mut sizes = Vec::new();
 	for market in 0..options.markets {
 		let mut dice = Dice::new(options.seed, &format!("market {market}"));
@@ -152,19 +159,22 @@ pub fn run(options: &Options, progress: &mut Progress) -> Result<Report> {
 		let index = market as usize % SPREADS.len();
 		let sample = run_market(size as u32, SPREADS[index].1, options, &mut dice)?;
 		samples[index].merge(&sample);
+		let class = SIZES.iter().position(|(_, below)| size < *below).unwrap_or_default();
+		by_size[class].merge(&sample);
 		progress.tick(|| format!("market {market} of {}", options.markets));
 	}
 	let mut all = Sample::default();
 	samples.iter().for_each(|sample| all.merge(sample));
-	let spreads =
-		SPREADS.iter().zip(&samples).map(|((name, _), sample)| sample.figures(name)).collect();
+	let spreads = SPREADS.iter().zip(&samples).map(|((name, _), sample)| sample.figures(name));
+	let by_size = SIZES.iter().zip(&by_size).map(|((name, _), sample)| sample.figures(name));
 	let overall = all.figures("all");
 	let prices = overall.price_over_best;
 	let is_met = prices.mean <= TARGET_MEAN && prices.p99 <= TARGET_P99;
 	Ok(Report {
 		markets: options.markets,
 		machines: Percentiles::of(sizes).rounded(),
-		spreads,
+		spreads: spreads.collect(),
+		sizes: by_size.collect(),
 		overall,
 		target: Target { mean: TARGET_MEAN, p99: TARGET_P99, is_met },
 	})

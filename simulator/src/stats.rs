@@ -79,6 +79,25 @@ pub fn chi_squared(counts: &[u64]) -> (f64, f64) {
 	(value, chi_squared_tail(value, counts.len().saturating_sub(1) as f64))
 }
 
+/// The probability of `least` or more successes in `tries`, each of which succeeds with probability `chance`.
+pub fn binomial_tail(tries: u64, chance: f64, least: u64) -> f64 {
+	if least == 0 || chance >= 1.0 {
+		return f64::from(u8::from(least <= tries));
+	}
+	let odds = chance.ln() - (-chance).ln_1p();
+	// The logarithm of the probability of none, of one, and so on.
+	let mut logarithm = tries as f64 * (-chance).ln_1p();
+	let mut tail = 0.0;
+	for successes in 1..=tries {
+		let others = (tries - successes + 1) as f64;
+		logarithm += odds + (others / successes as f64).ln();
+		if successes >= least {
+			tail += logarithm.exp();
+		}
+	}
+	tail.min(1.0)
+}
+
 /// The probability that chi-squared of so many degrees of freedom is at least `value`, by Wilson and Hilferty's cube root, which is
 /// right to some thousandths from ten degrees on.
 fn chi_squared_tail(value: f64, degrees: f64) -> f64 {
@@ -127,6 +146,17 @@ mod tests {
 		assert_eq!(jain(&[3.0, 3.0, 3.0]), 1.0);
 		assert_eq!(jain(&[0.0, 0.0, 5.0, 0.0]), 0.25);
 		assert_eq!(jain(&[]), 0.0);
+	}
+
+	#[test]
+	fn the_binomial_tail_is_what_counting_gives() {
+		let near = |tail: f64, expected: f64| (tail - expected).abs() < 1e-9;
+		assert!(near(binomial_tail(4, 0.5, 0), 1.0) && near(binomial_tail(4, 0.5, 4), 1.0 / 16.0));
+		assert!(near(binomial_tail(4, 0.5, 2), 11.0 / 16.0) && near(binomial_tail(4, 0.5, 5), 0.0));
+		assert!(near(binomial_tail(3, 1.0, 3), 1.0));
+		// Of a thousand tries of one in 200, eight or more: 1 − 0.8672 by tables.
+		assert!((binomial_tail(1_000, 0.005, 8) - 0.1326).abs() < 1e-3);
+		assert!(near(binomial_tail(1_000_000, 0.5, 1), 1.0));
 	}
 
 	#[test]

@@ -2,9 +2,13 @@
 
 use crate::error::{Error, Result};
 use std::{
+	collections::BTreeSet,
 	path::{Path, PathBuf},
 	str::FromStr,
 };
+
+/// What an error names that is of no column.
+const ALL: &str = "all columns";
 
 /// A CSV file.
 pub struct Table {
@@ -23,32 +27,46 @@ pub struct Row<'a> {
 impl Table {
 	/// Reads a file that has at least the columns `required`.
 	pub fn read(path: &Path, required: &[&str]) -> Result<Self> {
-		let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+		let bytes = std::fs::read(path).map_err(Error::io(path))?;
+		let mut table = Self { path: path.to_owned(), columns: Vec::new(), records: Vec::new() };
+		let text = String::from_utf8(bytes).map_err(|error| {
+			let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+			table.error(1 + count_lines(valid), ALL, "is not UTF-8: save the file as UTF-8")
+		})?;
 		let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-		let mut lines = split(text).into_iter();
-		let columns = lines.next().map(|(_, fields)| fields).unwrap_or_default();
-		if let Some(missing) = required.iter().find(|name| !columns.iter().any(|has| has == *name))
-		{
-			return Err(Error::Input {
-				path: path.to_owned(),
-				line: 1,
-				column: (*missing).to_owned(),
-				message: format!("the first line must name the columns {}", required.join(",")),
-			});
+		// Ends of lines of any system.
+		let text = text.replace("\r\n", "\n").replace('\r', "\n");
+		let records = split(&text).map_err(|line| {
+			table.error(line, ALL, "a quoted field begins here and never ends: close the quote")
+		})?;
+		let mut records = records.into_iter();
+		table.columns = records.next().map(|(_, fields)| fields).unwrap_or_default();
+		table.records = records.collect();
+		table.check(required)?;
+		Ok(table)
+	}
+
+	/// Whether the columns are all there, once each, and every line has as many.
+	fn check(&self, required: &[&str]) -> Result<()> {
+		let has = |name: &&&str| self.columns.iter().any(|column| column == **name);
+		if let Some(missing) = required.iter().find(|name| !has(name)) {
+			let message = format!("the first line must name the columns {}", required.join(","));
+			return Err(self.error(1, missing, &message));
 		}
-		let records: Vec<(u64, Vec<String>)> = lines.collect();
-		if let Some((line, fields)) =
-			records.iter().find(|(_, fields)| fields.len() != columns.len())
-		{
-			let (found, named) = (fields.len(), columns.len());
-			return Err(Error::Input {
-				path: path.to_owned(),
-				line: *line,
-				column: "all columns".to_owned(),
-				message: format!("has {found} fields where the first line names {named}"),
-			});
+		let mut names = BTreeSet::new();
+		let named = self.columns.iter().filter(|name| !name.is_empty());
+		if let Some(twice) = named.into_iter().find(|name| !names.insert(name.as_str())) {
+			return Err(self.error(1, twice, "the first line names it twice: remove one of them"));
 		}
-		Ok(Self { path: path.to_owned(), columns, records })
+		let columns = self.columns.len();
+		match self.records.iter().find(|(_, fields)| fields.len() != columns) {
+			None => Ok(()),
+			Some((line, fields)) => {
+				let found = fields.len();
+				let message = format!("has {found} fields where the first line names {columns}");
+				Err(self.error(*line, ALL, &message))
+			}
+		}
 	}
 
 	/// The lines after the first.
@@ -90,10 +108,16 @@ impl Row<'_> {
 
 	fn parse<N: FromStr>(&self, column: &str, text: &str) -> Result<N> {
 		text.parse().map_err(|_| {
-			let kind = std::any::type_name::<N>();
 			let found =
 				if text.is_empty() { "is empty".to_owned() } else { format!("is {text:?}") };
-			self.error(column, &format!("{found}; must be a number that fits {kind}"))
+			let kind = match std::any::type_name::<N>() {
+				"u8" => "a whole number from 0 to 255",
+				"u16" => "a whole number from 0 to 65535",
+				"u32" => "a whole number from 0 to 4294967295",
+				"f64" => "a number",
+				_ => "a whole number from 0 to 2^128 - 1",
+			};
+			self.error(column, &format!("{found}; must be {kind}"))
 		})
 	}
 
@@ -103,8 +127,9 @@ impl Row<'_> {
 	}
 }
 
-/// The records of a text with the lines on which they begin. Blank lines are passed over, fields lose the space around them.
-fn split(text: &str) -> Vec<(u64, Vec<String>)> {
+/// The records of a text with the lines on which they begin, or the line of a quote that is never closed. Blank lines are passed
+/// over, fields lose the space around them.
+fn split(text: &str) -> std::result::Result<Vec<(u64, Vec<String>)>, u64> {
 	// With an end to its last line, every record is complete.
 	let text = format!("{text}\n");
 	// A record is no longer than the text, and has no more fields than the text has bytes.
@@ -115,9 +140,12 @@ fn split(text: &str) -> Vec<(u64, Vec<String>)> {
 		let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
 		line = line.saturating_add(count_lines(&rest[..blank]));
 		rest = &rest[blank..];
+		if rest.is_empty() {
+			return Ok(records);
+		}
 		let (result, read, _, fields) = reader.read_record(rest, &mut bytes, &mut ends);
 		if result != csv_core::ReadRecordResult::Record {
-			return records;
+			return Err(line);
 		}
 		let begins = std::iter::once(&0).chain(&ends);
 		let spans = begins.zip(&ends).take(fields);

@@ -83,11 +83,6 @@ impl Workload {
 	pub fn dearest(&self) -> Balance {
 		self.nodes.iter().map(|node| node.price_per_gfuel).max().unwrap_or(PRICE_DEFAULT)
 	}
-
-	/// Seconds that the longest task runs of those that do not stay.
-	pub fn longest(&self) -> u64 {
-		self.tasks.iter().filter_map(|task| task.lasts).max().unwrap_or_default()
-	}
 }
 
 impl Work {

@@ -114,7 +114,13 @@ fn fragmentation_is_what_the_next_task_cannot_use() {
 		region: None,
 	};
 	// Half of the tasks want a whole one and a core, a quarter half of one, a quarter eight cores; one takes none and does not count.
-	let tasks = vec![work(1, 1, 1_000), work(1, 1, 1_000), work(1, 1, 500), work(8, 1, 100), work(99, 0, 0)];
+	let tasks = vec![
+		work(1, 1, 1_000),
+		work(1, 1, 1_000),
+		work(1, 1, 500),
+		work(8, 1, 100),
+		work(99, 0, 0),
+	];
 	let nodes = vec![node("a", 8, 9, 1), node("b", 4, 9, 1)];
 	let workload = Workload { nodes: nodes.clone(), tasks, ..Workload::default() };
 	let mut hosts = hosts(&nodes);

@@ -58,7 +58,9 @@ fn a_task_is_drawn_two_blocks_later_and_settled_by_its_attestation() {
 	let block = chain.next_block();
 	let Note::Assigned(id, workers) = &block.notes[0] else { panic!("{:?}", block.notes) };
 	assert_eq!((*id, workers.len(), chain.busy_machines()), (task, 1, 1));
-	assert!(matches!(block.steps[..], [Step { worker, is_taken: true, .. }] if worker == workers[0]));
+	assert!(
+		matches!(block.steps[..], [Step { worker, is_taken: true, .. }] if worker == workers[0])
+	);
 	chain.check().unwrap();
 	chain.deliver(task).unwrap();
 	assert_eq!(chain.task(task).unwrap().state, TaskState::Settled);
@@ -87,7 +89,11 @@ fn p6_a_match_reads_as_much_among_many_machines_as_among_some() {
 			chain.submit(spec(policy)).unwrap();
 			costs.extend(chain.next_block().draws);
 		}
-		costs.into_iter().map(|draw| (draw.reads_to_choose, draw.pages, draw.lookups)).max().unwrap()
+		costs
+			.into_iter()
+			.map(|draw| (draw.reads_to_choose, draw.pages, draw.lookups))
+			.max()
+			.unwrap()
 	};
 	// The batch, the task, the job, the directory and four pages; one machine is looked up.
 	assert_eq!(cost(2_000), (8, 4, 1));
@@ -114,7 +120,10 @@ fn filling_the_supply_at_once_gives_the_same_state_as_one_by_one() {
 #[test]
 fn what_waits_is_woken_by_supply_and_what_goes_silent_is_drawn_again() {
 	let mut chain = chain(5);
-	let spec = TaskSpec { retries: 1, ..specification(Resources::cpu(40_000, 4_096), 100, MatchingPolicy::Cheapest, 1_000_000) };
+	let spec = TaskSpec {
+		retries: 1,
+		..specification(Resources::cpu(40_000, 4_096), 100, MatchingPolicy::Cheapest, 1_000_000)
+	};
 	let task = chain.submit(spec).unwrap();
 	let notes: Vec<Note> = (0..6).flat_map(|_| chain.next_block().notes).collect();
 	assert_eq!(notes, [Note::Waits(task)]);

@@ -7,7 +7,8 @@ use std::{
 };
 
 const NODES: &str = "sn,cpu_milli,memory_mib,gpu,model\nn0,8000,32768,2,T4\nn1,16000,65536,0,\n";
-const TASKS: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time,qos\n\
+const TASKS: &str =
+	"name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time,qos\n\
 	t0,1000,1024,1,500,T4,0,60,LS\nt1,2000,2048,0,0,,3,,BE\n";
 
 fn sim(args: &[&str]) -> Output {
@@ -55,22 +56,23 @@ fn errors_in_machines_name_line_and_column() {
 		let nodes = format!("sn,cpu_milli,memory_mib,gpu,model,region,energy,price_per_gfuel\nn0,1000,1,0,,,,\n{line}\n");
 		assert_refused(&trace(&nodes, TASKS, &[]), "nodes.csv", 3, column, what);
 	};
-	refused("n1,many,1,0,,,,", "cpu_milli", "must be a number");
+	refused("n1,many,1,0,,,,", "cpu_milli", "must be a whole number");
 	refused("n1,,1,0,,,,", "cpu_milli", "is empty");
 	refused("n1,65536000,1,0,,,,", "cpu_milli", "below 65,536,000");
-	refused("n1,1000,-1,0,,,,", "memory_mib", "must be a number");
+	refused("n1,1000,-1,0,,,,", "memory_mib", "must be a whole number");
 	refused("n1,1000,1,17,T4,,,", "gpu", "at most 16");
 	refused("n1,1000,1,1,,,,", "model", "name the model");
 	refused("n0,1000,1,0,,,,", "sn", "names must differ");
 	refused("n1,1000,1,0,,de,,", "region", "two capital letters");
 	refused("n1,1000,1,0,,,steam,", "energy", "must be one of");
-	refused("n1,1000,1,0,,,,0", "price_per_gfuel", "above 0");
+	refused("n1,1000,1,0,,,,0", "price_per_gfuel", "from 1 to 10^24");
 	refused("n1,1000", "all columns", "has 2 fields");
 }
 
 #[test]
 fn errors_in_tasks_name_line_and_column() {
-	let header = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time,replicas";
+	let header =
+		"name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time,replicas";
 	let refused = |line: &str, column: &str, what: &str| {
 		let tasks = format!("{header}\n{line}\n");
 		assert_refused(&trace(NODES, &tasks, &[]), "tasks.csv", 2, column, what);
@@ -80,10 +82,11 @@ fn errors_in_tasks_name_line_and_column() {
 	refused("t,1,1,17,1000,,0,1,", "num_gpu", "at most 16");
 	refused("t,1,1,1,100,H100|A10,0,1,", "gpu_spec", "no machine has any of these");
 	refused("t,1,1,0,0,,,1,", "creation_time", "is missing");
-	refused("t,1,1,0,0,,-5,1,", "creation_time", "from 0 on");
+	refused("t,1,1,0,0,,-5,1,", "creation_time", "from 0 to");
 	refused("t,1,1,0,0,,5,4,", "deletion_time", "not be before");
 	refused("t,1,1,0,0,,0,1,4", "replicas", "1, 2 or 3");
-	let large = trace(NODES, &format!("{header}\nt,1,8192,0,0,,0,1,\n"), &["--memory-unit-mib", "1"]);
+	let large =
+		trace(NODES, &format!("{header}\nt,1,8192,0,0,,0,1,\n"), &["--memory-unit-mib", "1"]);
 	assert_refused(&large, "tasks.csv", 2, "memory_mib", "raise --memory-unit-mib");
 }
 
@@ -91,7 +94,13 @@ fn errors_in_tasks_name_line_and_column() {
 fn missing_columns_and_files_are_named() {
 	let nodes = "sn,cpu_milli,memory_mib,gpu\n";
 	assert_refused(&trace(nodes, TASKS, &[]), "nodes.csv", 1, "model", "must name the columns");
-	assert_refused(&trace("sn,cpu_milli,memory_mib,gpu,model\n", TASKS, &[]), "nodes.csv", 2, "sn", "no machine");
+	assert_refused(
+		&trace("sn,cpu_milli,memory_mib,gpu,model\n", TASKS, &[]),
+		"nodes.csv",
+		2,
+		"sn",
+		"no machine",
+	);
 	let output = sim(&["trace", "--nodes", "/nowhere/n.csv", "--tasks", "/nowhere/t.csv"]);
 	assert_eq!(output.status.code(), Some(4));
 	assert!(text(&output.stderr).contains("/nowhere/n.csv"));
@@ -102,7 +111,11 @@ fn options_that_cannot_be_used_say_what_to_do() {
 	let output = trace(NODES, "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,creation_time,deletion_time\nt,1,1,0,0,,0,9000000\n", &["--block-seconds", "3"]);
 	assert_eq!(output.status.code(), Some(2));
 	assert!(text(&output.stderr).contains("--block-seconds"), "{}", text(&output.stderr));
-	let output = trace("sn,cpu_milli,memory_mib,gpu,model\nn,1000,1024,0,\n", TASKS.replace("1,500,T4", "0,0,").as_str(), &["--inflate", "1"]);
+	let output = trace(
+		"sn,cpu_milli,memory_mib,gpu,model\nn,1000,1024,0,\n",
+		TASKS.replace("1,500,T4", "0,0,").as_str(),
+		&["--inflate", "1"],
+	);
 	assert_eq!(output.status.code(), Some(2));
 	assert!(text(&output.stderr).contains("--inflate"), "{}", text(&output.stderr));
 	assert_eq!(trace(NODES, TASKS, &["--inflate", "0"]).status.code(), Some(2));

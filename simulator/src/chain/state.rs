@@ -30,6 +30,17 @@ impl Fill {
 		}
 	}
 
+	/// Adds everything whose key begins with `prefix`.
+	fn add_all(&mut self, prefix: &[u8]) {
+		let mut key = prefix.to_vec();
+		while let Some(next) =
+			sp_io::storage::next_key(&key).filter(|next| next.starts_with(prefix))
+		{
+			self.add(&next);
+			key = next;
+		}
+	}
+
 	fn add(&mut self, key: &[u8]) {
 		let value_bytes = sp_io::storage::get(key).map_or(0, |value| value.len() as u64);
 		let key_bytes = key.len() as u64;
@@ -58,8 +69,32 @@ impl State {
 
 	/// Looks at every key of the pallet. Within externalities only.
 	pub(super) fn read() -> Self {
-		let records = [pallet::Tasks::<Sim>::final_prefix(), pallet::Jobs::<Sim>::final_prefix()];
-		let schedules = [
+		let mut state = Self::read_tasks();
+		for prefix in [
+			pallet::SupplyPages::<Sim>::final_prefix(),
+			pallet::SupplyPlaces::<Sim>::final_prefix(),
+		] {
+			state.supply.add_all(&prefix);
+		}
+		// Whatever is left is fixed, so that nothing is left out.
+		let mut all = Fill::default();
+		all.add_all(&pallet::Tasks::<Sim>::final_prefix()[..16]);
+		let known = state.records.plus(state.schedules).plus(state.supply);
+		state.fixed = Fill {
+			entries: all.entries - known.entries,
+			key_bytes: all.key_bytes - known.key_bytes,
+			value_bytes: all.value_bytes - known.value_bytes,
+		};
+		state
+	}
+
+	/// Looks at what is there on account of tasks, and at nothing else. Within externalities only.
+	pub(super) fn read_tasks() -> Self {
+		let mut state = Self::default();
+		for prefix in [pallet::Tasks::<Sim>::final_prefix(), pallet::Jobs::<Sim>::final_prefix()] {
+			state.records.add_all(&prefix);
+		}
+		for prefix in [
 			pallet::Frozen::<Sim>::final_prefix(),
 			pallet::FrozenLength::<Sim>::final_prefix(),
 			pallet::Agenda::<Sim>::final_prefix(),
@@ -67,31 +102,8 @@ impl State {
 			pallet::Assignments::<Sim>::final_prefix(),
 			pallet::Waiting::<Sim>::final_prefix(),
 			pallet::WaitingQueues::<Sim>::final_prefix(),
-		];
-		let supply = [
-			pallet::SupplyPages::<Sim>::final_prefix(),
-			pallet::SupplyPlaces::<Sim>::final_prefix(),
-		];
-		let pallet_prefix = &records[0][..16];
-		let mut state = Self::default();
-		let mut key = pallet_prefix.to_vec();
-		while let Some(next) = sp_io::storage::next_key(&key) {
-			if !next.starts_with(pallet_prefix) {
-				break;
-			}
-			let is_of =
-				|prefixes: &[[u8; 32]]| prefixes.iter().any(|prefix| next.starts_with(prefix));
-			let fill = if is_of(&records) {
-				&mut state.records
-			} else if is_of(&schedules) {
-				&mut state.schedules
-			} else if is_of(&supply) {
-				&mut state.supply
-			} else {
-				&mut state.fixed
-			};
-			fill.add(&next);
-			key = next;
+		] {
+			state.schedules.add_all(&prefix);
 		}
 		state
 	}

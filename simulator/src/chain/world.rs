@@ -255,8 +255,7 @@ impl WorkerDirectory<AccountId> for World {
 	fn release(worker: WorkerId, reservation: &Reservation, conduct: Conduct) {
 		let went_silent = Self::with(|world| {
 			let changed = world.change(worker, &reservation.grant, false);
-			let machine = world.machines.get_mut(worker as usize).filter(|_| changed.is_some());
-			let Some(machine) = machine else { return None };
+			let machine = world.machines.get_mut(worker as usize).filter(|_| changed.is_some())?;
 			let went_silent = conduct == Conduct::Missed && machine.is_online;
 			machine.is_online &= conduct != Conduct::Missed;
 			Some(went_silent)

@@ -144,13 +144,14 @@ impl Life<'_> {
 
 	/// What tasks of jobs take of the state. They are cancelled and forgotten afterwards.
 	fn measure_jobs(&mut self) -> Result<()> {
-		let before = self.chain.state();
+		let before = self.chain.state_of_tasks();
 		let spec = self.unpayable(SHORT_BLOCKS);
 		let mut jobs = Vec::new();
 		for _ in 0..SOME {
 			jobs.push(self.chain.submit_job(spec.clone(), JOB_TASKS)?);
 		}
-		let (bytes, value_bytes) = per_task(&before, &self.chain.state(), SOME * JOB_TASKS);
+		let (bytes, value_bytes) =
+			per_task(&before, &self.chain.state_of_tasks(), SOME * JOB_TASKS);
 		self.row.state.bytes_per_task_of_job = bytes;
 		self.row.state.value_bytes_per_task_of_job = value_bytes;
 		for job in jobs {
@@ -194,7 +195,7 @@ impl Life<'_> {
 	/// Submits what will wait, and goes on until all of it stands in its queue.
 	fn queue(&mut self) -> Result<()> {
 		let deadline = self.horizon();
-		let before = self.chain.state();
+		let before = self.chain.state_of_tasks();
 		for _ in 0..self.row.waiting {
 			let spec = self.unpayable(deadline);
 			self.waiting.push(self.chain.submit(spec)?);
@@ -211,7 +212,8 @@ impl Life<'_> {
 			}
 		}
 		self.row.queueing = weights.hook();
-		let (bytes, value_bytes) = per_task(&before, &self.chain.state(), self.row.waiting);
+		let (bytes, value_bytes) =
+			per_task(&before, &self.chain.state_of_tasks(), self.row.waiting);
 		self.row.state.bytes_per_waiting_task = bytes;
 		self.row.state.value_bytes_per_waiting_task = value_bytes;
 		let mut weights = Weights::default();
@@ -315,19 +317,19 @@ impl Life<'_> {
 		let mut weights = Weights::default();
 		// The agenda keeps what it will pass over until its block comes.
 		let latest = self.chain.now() + self.horizon() * 4;
-		let mut state = self.chain.state();
+		let mut state = self.chain.state_of_tasks();
 		while state.task_bytes() > 0 && self.chain.now() < latest {
 			let mut window = Vec::new();
 			for _ in 0..WINDOW_BLOCKS {
 				window.push(self.block()?.weight);
 			}
-			let kept = std::mem::replace(&mut state, self.chain.state()).records.entries;
+			let kept = std::mem::replace(&mut state, self.chain.state_of_tasks()).records.entries;
 			if state.records.entries < kept {
 				weights.0.extend(window);
 			}
 		}
 		self.row.pruning = weights.hook();
-		let (bytes_left, fixed) = (state.task_bytes(), state.fixed);
+		let (bytes_left, fixed) = (state.task_bytes(), self.chain.state().fixed);
 		self.row.state = StateFigures { bytes_left, fixed, ..self.row.state };
 		Ok(())
 	}

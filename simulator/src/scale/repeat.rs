@@ -2,7 +2,7 @@
 
 use super::Options;
 use crate::{
-	chain::{Block, Chain},
+	chain::Chain,
 	dice::Dice,
 	error::Result,
 	shapes,
@@ -39,14 +39,7 @@ pub fn repeat(options: &Options) -> Result<Repeated> {
 		chain.submit(specification(needed, 100, policy, PRICE_DEFAULT))?;
 	}
 	chain.next_block();
-	let block = measured_matches(&mut chain);
+	let block = chain.measured_block();
 	let buckets = chain.directory().buckets().len();
 	Ok(Repeated { machines: options.machines, buckets, matching: Cost::of(&block.draws) })
-}
-
-/// The block that draws all of them. A function of its own, so that a profiler can be told to count in here only:
-/// `valgrind --tool=callgrind --toggle-collect='*measured_matches*'`.
-#[inline(never)]
-pub(super) fn measured_matches(chain: &mut Chain) -> Block {
-	chain.next_block()
 }

@@ -6,7 +6,10 @@ use crate::{
 	error::{Error, Result},
 	workload::{blocks_of, specification, Work, Workload, EXECUTION_BLOCKS_MAX},
 };
-use aidragon_primitives::{task::TaskSpec, BlockNumber};
+use aidragon_primitives::{
+	task::{TaskSpec, DEADLINE_BLOCKS_MAX},
+	BlockNumber,
+};
 
 /// When tasks come and go.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,20 +51,21 @@ pub struct Plan {
 
 /// Seconds of a block where nothing else is said: the chain's own.
 const BLOCK_SECONDS: u32 = 3;
+/// Most blocks of a trace, each of which is run even if nothing happens in it.
+const BLOCKS_MAX: BlockNumber = 2_000_000;
+/// Blocks of what stays: half of the longest deadline is left to wait in.
+const STAY_BLOCKS: BlockNumber = EXECUTION_BLOCKS_MAX / 2;
+/// Blocks beyond the arrivals until which what stays has to be there.
+const MARGIN_BLOCKS: BlockNumber = 100;
+/// Blocks of the longest deadline that a task has which does not stay.
+const RUN_BLOCKS: BlockNumber = EXECUTION_BLOCKS_MAX - 10;
 
 impl Plan {
 	/// The plan of a workload.
 	pub fn new(workload: &Workload, options: &Options) -> Result<Self> {
-		let fitting = blocks_of(workload.longest(), EXECUTION_BLOCKS_MAX.saturating_sub(10));
-		let block_seconds = options.block_seconds.unwrap_or(fitting.max(BLOCK_SECONDS));
-		if blocks_of(workload.longest(), block_seconds) > EXECUTION_BLOCKS_MAX {
-			let message = "--block-seconds: the longest task does not end within a deadline of 201,600 blocks";
-			return Err(Error::Usage(format!(
-				"{message}: give at least {fitting}, or leave it out"
-			)));
-		}
 		let tasks =
 			&workload.tasks[..options.limit.unwrap_or(usize::MAX).min(workload.tasks.len())];
+		let block_seconds = block_seconds(tasks, options)?;
 		let order = match options.mode {
 			Mode::Timed { until_demand } => timed(workload, tasks, block_seconds, until_demand),
 			Mode::Inflate { ratio } => inflate(workload, tasks, ratio, options.seed)?,
@@ -85,6 +89,39 @@ impl Plan {
 	}
 }
 
+/// When the first task comes, and the seconds from then to the last.
+fn span(tasks: &[Work]) -> (u64, u64) {
+	let times = || tasks.iter().map(|task| task.arrives_at);
+	let first = times().min().unwrap_or_default();
+	(first, times().max().unwrap_or_default().saturating_sub(first))
+}
+
+/// The seconds of a block: those that are asked for, or as few as will do.
+fn block_seconds(tasks: &[Work], options: &Options) -> Result<u32> {
+	let fitting = match options.mode {
+		Mode::Timed { .. } => fewest_seconds(tasks),
+		// Times do not matter.
+		Mode::Inflate { .. } => 0,
+	};
+	let block_seconds = options.block_seconds.unwrap_or(fitting.max(BLOCK_SECONDS));
+	match block_seconds < fitting {
+		true => Err(Error::Usage(format!(
+			"--block-seconds {block_seconds}: a task does not end within the longest deadline, which is {DEADLINE_BLOCKS_MAX} \
+			 blocks, or the trace has more than {BLOCKS_MAX} blocks: give at least {fitting}, or leave it out"
+		))),
+		false => Ok(block_seconds),
+	}
+}
+
+/// Fewest seconds of a block with which every task ends, or stays until the last has come, within the longest deadline.
+fn fewest_seconds(tasks: &[Work]) -> u32 {
+	let (_, span) = span(tasks);
+	let longest = tasks.iter().filter_map(|task| task.lasts).max().unwrap_or_default();
+	let stays = tasks.iter().any(|task| task.lasts.is_none());
+	let blocks_max = if stays { STAY_BLOCKS - MARGIN_BLOCKS } else { BLOCKS_MAX - 1 };
+	blocks_of(longest, RUN_BLOCKS).max(blocks_of(span, blocks_max))
+}
+
 fn specify(
 	workload: &Workload,
 	task: &Work,
@@ -92,7 +129,7 @@ fn specify(
 	run_blocks: Option<BlockNumber>,
 ) -> TaskSpec {
 	// What stays gets all the time there is, less what it may wait.
-	let run_blocks = run_blocks.unwrap_or(EXECUTION_BLOCKS_MAX / 2);
+	let run_blocks = run_blocks.unwrap_or(STAY_BLOCKS);
 	let price_cap = task.price_cap.unwrap_or(workload.dearest());
 	let mut spec = specification(task.resources, run_blocks, options.policy, price_cap);
 	spec.replicas = task.replicas;
@@ -107,13 +144,16 @@ fn timed(
 	block_seconds: u32,
 	until_demand: Option<f64>,
 ) -> Vec<(BlockNumber, usize)> {
+	let (first, _) = span(tasks);
 	let block = |task: &Work| {
-		let number = task.arrives_at / u64::from(block_seconds);
+		let number = task.arrives_at.saturating_sub(first) / u64::from(block_seconds);
+		// At most `BLOCKS_MAX`.
 		BlockNumber::try_from(number).unwrap_or(BlockNumber::MAX - 1).saturating_add(1)
 	};
+	let mut by_time: Vec<usize> = (0..tasks.len()).collect();
+	by_time.sort_by_key(|index| tasks[*index].arrives_at);
 	let mut order: Vec<(BlockNumber, usize)> =
-		tasks.iter().enumerate().map(|(index, task)| (block(task), index)).collect();
-	order.sort();
+		by_time.into_iter().map(|index| (block(&tasks[index]), index)).collect();
 	let Some(ratio) = until_demand else { return order };
 	let goal = ratio * workload.gpu_milli() as f64;
 	let mut present: Vec<(u64, u64)> = Vec::new();
@@ -153,7 +193,12 @@ fn inflate(
 				return Ok(arrivals);
 			}
 			wanted = wanted.saturating_add(tasks[index].gpu_milli());
-			// Far below 2³² here.
+			if arrivals.len() >= (STAY_BLOCKS - MARGIN_BLOCKS) as usize {
+				let most = STAY_BLOCKS - MARGIN_BLOCKS;
+				let message = format!("--inflate: {most} tasks, one a block, do not want so much");
+				return Err(Error::Usage(format!("{message}: give a smaller RATIO or cluster")));
+			}
+			// Not as many as there are blocks.
 			arrivals.push((arrivals.len() as BlockNumber + 1, index));
 		}
 	}
