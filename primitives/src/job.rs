@@ -227,8 +227,10 @@ pub struct Job<AccountId> {
 	/// What is to be done with each input.
 	pub spec: TaskSpec,
 	/// The block of submission.
+	#[codec(compact)]
 	pub submitted_at: BlockNumber,
 	/// The block by which all of it is over whatever happens.
+	#[codec(compact)]
 	pub deadline: BlockNumber,
 	/// Tasks, numbered from the job's own number on.
 	pub tasks: u16,

@@ -57,6 +57,7 @@ pub struct BlobRef {
 	/// BLAKE3 hash of the bytes.
 	pub hash: Hash32,
 	/// Number of bytes.
+	#[codec(compact)]
 	pub size_bytes: u64,
 }
 
@@ -158,18 +159,23 @@ pub struct TaskSpec {
 	/// What a machine must have.
 	pub requirements: Requirements,
 	/// Fuel after which the program is stopped.
+	#[codec(compact)]
 	pub fuel_limit: u64,
 	/// Output after which the program is stopped.
+	#[codec(compact)]
 	pub output_limit_bytes: u64,
 	/// Blocks that a worker has, from the draw, to deliver.
+	#[codec(compact)]
 	pub execution_blocks: u32,
 	/// Blocks, from submission, after which the task is over whatever happens.
+	#[codec(compact)]
 	pub deadline_blocks: u32,
 	/// Machines of different providers that run it: 1 to 3. A majority must agree.
 	pub replicas: u8,
 	/// Which machine is preferred among those that fit.
 	pub matching: MatchingPolicy,
 	/// Most to pay, in smallest units per 10⁹ fuel and replica.
+	#[codec(compact)]
 	pub price_cap_per_gfuel: Balance,
 	/// How often missing or disagreeing machines are replaced: 0 to 3.
 	pub retries: u8,
@@ -368,10 +374,12 @@ pub struct Replica<AccountId> {
 	/// The graphics processors of the machine that it got.
 	pub gpus: GpuMask,
 	/// The price it asked when it was drawn.
+	#[codec(compact)]
 	pub price_per_gfuel: Balance,
 	/// The draw that chose it, counted from 0; its attestation names it.
 	pub attempt: u8,
 	/// The block whose beacon drew it.
+	#[codec(compact)]
 	pub beacon_block: BlockNumber,
 	/// How far it is.
 	pub progress: Progress,
@@ -383,6 +391,7 @@ pub struct Replica<AccountId> {
 )]
 pub struct Task<AccountId> {
 	/// The job that it is part of.
+	#[codec(compact)]
 	pub job: JobId,
 	/// On what it runs.
 	pub input: BlobRef,
@@ -391,8 +400,10 @@ pub struct Task<AccountId> {
 	/// Where it stands.
 	pub state: TaskState,
 	/// On hold for it on the submitter's account; 0 from the terminal state on.
+	#[codec(compact)]
 	pub escrow: Balance,
 	/// The next block in which the chain looks at it by itself.
+	#[codec(compact)]
 	pub wake_at: BlockNumber,
 	/// Draws that found machines so far, which is the number of the next one; part of its seed.
 	pub attempt: u8,
@@ -411,6 +422,7 @@ pub struct Task<AccountId> {
 	/// The result that the quorum agreed on.
 	pub result: Option<ResultDigest>,
 	/// What was paid for it, protocol share included.
+	#[codec(compact)]
 	pub paid: Balance,
 }
 

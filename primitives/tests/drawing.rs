@@ -1,8 +1,8 @@
 //! Draws that share a look at the supply: cheap, fair to each task, and never more than a machine has.
 
-mod common;
 #[path = "common/chain.rs"]
 mod chain;
+mod common;
 
 use aidragon_primitives::{
 	drawing::{Batch, Cost, Group, Market, Outcome, GROUP_MAX},
@@ -209,8 +209,7 @@ fn p7_a_bond_is_never_at_stake_twice_within_a_group() {
 	*chain.bonds.get_mut(&common::provider(1)).unwrap() = 3 * cheapest.stake(PRICE);
 	let job = chain.submit(&cheapest, 8);
 	draw_group(&mut chain, job..job + 8);
-	let owners: Vec<bool> =
-		(job..job + 8).map(|id| chain.workers_of(id)[0] == 2).collect();
+	let owners: Vec<bool> = (job..job + 8).map(|id| chain.workers_of(id)[0] == 2).collect();
 	assert_eq!(owners, [false, false, false, true, true, true, true, true]);
 	assert_eq!(chain.bonds[&common::provider(1)], 0);
 	let lacks = |note: &&chain::Note| note.3 == Verdict::Misfit(Misfit::BondTooLow);
@@ -225,7 +224,10 @@ fn replicas_that_cannot_all_be_found_take_nothing() {
 	// Two are asked for in vain; the second task asks at the shared look, and at its own.
 	let asked: Vec<_> = costs.iter().map(|cost| (cost.outcome, cost.vain)).collect();
 	assert_eq!(asked, [(Outcome::Nothing, 2), (Outcome::Nothing, 4)]);
-	assert!(chain.machines.values().all(|machine| *machine.ledger.reserved() == Default::default()));
+	assert!(chain
+		.machines
+		.values()
+		.all(|machine| *machine.ledger.reserved() == Default::default()));
 	assert_eq!((chain.agenda.len(), chain.counts()), (0, vec![0, 0]));
 	let open = |worker: &WorkerId| chain.candidate(*worker).is_some_and(is_whole);
 	assert!([0, 1].iter().all(open));
@@ -278,7 +280,8 @@ fn p3_a_group_that_the_budget_cuts_goes_on_where_it_stopped() {
 		assert_eq!((&chain.assigned, &spent), (&all, &all), "each once, in order");
 		for (id, task) in &chain.tasks {
 			let holds = |(at, batch): &&(u32, Batch)| {
-				*at == task.wake_at && (batch.first..batch.first + u64::from(batch.count)).contains(id)
+				*at == task.wake_at
+					&& (batch.first..batch.first + u64::from(batch.count)).contains(id)
 			};
 			assert_eq!(chain.agenda.iter().filter(holds).count(), 1);
 			assert_eq!(task.attempt, 1);

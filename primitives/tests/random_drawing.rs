@@ -1,8 +1,8 @@
 //! Random markets drawn block by block: nothing is sold twice, lost or drawn twice.
 
-mod common;
 #[path = "common/chain.rs"]
 mod chain;
+mod common;
 
 use aidragon_primitives::{
 	drawing::{Batch, GROUP_MAX},
@@ -15,7 +15,7 @@ use aidragon_primitives::{
 	BlockNumber, TaskId, WorkerId,
 };
 use chain::{Chain, Draws};
-use common::{shown, spec, PRICE, POLICIES};
+use common::{shown, spec, POLICIES, PRICE};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 

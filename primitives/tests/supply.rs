@@ -154,7 +154,8 @@ fn lessened(worker: WorkerId) -> [Entry; 2] {
 
 #[test]
 fn a_machine_that_stands_where_it_stood_is_updated_without_looking_for_it() {
-	for entry in [machine(5), Entry { throughput_mops: 7, ..machine(5) }].into_iter().chain(lessened(5))
+	for entry in
+		[machine(5), Entry { throughput_mops: 7, ..machine(5) }].into_iter().chain(lessened(5))
 	{
 		let mut store = Counting::new(market((0..70).map(machine)));
 		let mut expected = store.store.clone();

@@ -6,8 +6,8 @@ use aidragon_primitives::{
 	resources::{GpuShare, Resources},
 	supply::{bucket_of, Bucket, Shape, CPU_TIERS_MILLI, MEMORY_TIERS_MIB},
 	waiting::{
-		dequeue, enqueue, first, may_serve, price_tier, Queue, QueueId, QueueIndex,
-		Ticket, Wake, Wakes, CELLS_MAX, WAKES_MAX,
+		dequeue, enqueue, first, may_serve, price_tier, Queue, QueueId, QueueIndex, Ticket, Wake,
+		Wakes, CELLS_MAX, WAKES_MAX,
 	},
 	Balance, TaskId,
 };

@@ -1,8 +1,8 @@
 //! Tasks that wait are drawn for the machines that come, in turns, as far as a budget goes.
 
-mod common;
 #[path = "common/chain.rs"]
 mod chain;
+mod common;
 
 use aidragon_primitives::{
 	drawing::{turns, Look, Outcome, Serving},
@@ -105,7 +105,11 @@ fn a_machine_that_came_gets_what_it_can_hold_in_the_order_of_the_queue() {
 	assert_eq!(serve(&mut chain, Some(worker), &mut budget).0, Look::Done);
 	assert_eq!(chain.assigned, [0, 1, 2]);
 	let outcomes: Vec<Outcome> = budget.spent.iter().map(|(_, cost)| cost.outcome).collect();
-	assert_eq!(outcomes, [Outcome::Assigned(1); 3], "it is full, so that nothing more is looked at");
+	assert_eq!(
+		outcomes,
+		[Outcome::Assigned(1); 3],
+		"it is full, so that nothing more is looked at"
+	);
 	assert_eq!(chain.queues.waiting.values().copied().collect::<Vec<TaskId>>(), [3, 4]);
 	assert_eq!(chain.agenda.len(), 3);
 	assert!(chain.tasks.values().filter(|task| task.ticket.is_none()).all(|task| task.wake_at > 0));

@@ -70,7 +70,10 @@ fn report(explanation: &Explanation, matching: MatchingPolicy) -> Report {
 		("beacon", format!("of block {}: {}", explanation.beacon_block, hex(&explanation.beacon))),
 		("seed", hex(&explanation.seed)),
 		("before", format!("{draws_before} draws of the same block, which were repeated too")),
-		("supply", format!("{} machines; {} pages of them were read{shared}", look.machines, look.pages)),
+		(
+			"supply",
+			format!("{} machines; {} pages of them were read{shared}", look.machines, look.pages),
+		),
 		("prefers", format!("{}, of the machines that fit", policy(matching))),
 		("result", format!("{drawn}, {verdict}")),
 	]);
@@ -231,7 +234,10 @@ mod tests {
 		let (head, table) = report.text.split_once("\n\n").unwrap();
 		assert!(head.contains("machines 0, 1, which is what the chain recorded"), "{head}");
 		assert!(head.contains("frozen in block 43"), "{head}");
-		assert!(head.contains("1 pages of them were read, for task 6 and those drawn with it"), "{head}");
+		assert!(
+			head.contains("1 pages of them were read, for task 6 and those drawn with it"),
+			"{head}"
+		);
 		assert_eq!(table.lines().count(), 4);
 		assert!(table.contains("7 0 3 00000000000000ff"), "{table}");
 		assert!(table.lines().nth(3).unwrap().ends_with("too little memory free"), "{table}");

@@ -156,7 +156,8 @@ fn a_draw_is_that_of_the_chain_and_takes_the_machine() {
 		woken_by: None,
 	};
 	let mut view = View::open(&world, &request, &seed);
-	let expected = view.draw(&request, &seed, |machine| world.find_candidate(machine), |_, _, _| {});
+	let expected =
+		view.draw(&request, &seed, |machine| world.find_candidate(machine), |_, _, _| {});
 	let expected = expected.picks.unwrap()[0].candidate.entry.worker;
 	let shown = drawn(&mut world, 10).unwrap();
 	assert_eq!(shown.replicas[0].worker, expected);

@@ -128,7 +128,12 @@ impl World {
 		self.missing.take()
 	}
 
-	pub(super) fn known<'a, K: Ord, V>(&self, map: &'a BTreeMap<K, V>, key: &K, name: Key) -> Option<&'a V> {
+	pub(super) fn known<'a, K: Ord, V>(
+		&self,
+		map: &'a BTreeMap<K, V>,
+		key: &K,
+		name: Key,
+	) -> Option<&'a V> {
 		let found = map.get(key);
 		if found.is_none() {
 			self.missing.borrow_mut().insert(name);

@@ -1,11 +1,9 @@
 //! The agenda: what the chain looks at by itself, and when.
 
-use crate::{
-	settle::Freed, Agenda, AgendaCursor, AgendaLength, Config, Pallet, Tasks, WeightInfo,
-};
+use crate::{settle::Freed, Agenda, AgendaCursor, AgendaLength, Config, Pallet, Tasks, WeightInfo};
 use aidragon_primitives::{
-	drawing::Batch, interface::WorkerDirectory, state::TaskState, task::Task, worker::minute_of_day, BlockNumber,
-	JobId, TaskId, WorkerId,
+	drawing::Batch, interface::WorkerDirectory, state::TaskState, task::Task,
+	worker::minute_of_day, BlockNumber, JobId, TaskId, WorkerId,
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{

@@ -7,7 +7,7 @@ pub use scene::BenchmarkHelper;
 use crate::{agenda::Item, *};
 use aidragon_primitives::{
 	attestation::{Delivery, DELIVERIES_MAX},
-	drawing::{Batch, Cursor, Group, Market, Outcome, GROUP_MAX},
+	drawing::{Batch, Cursor, Group, Market, GROUP_MAX},
 	job::{After, JOB_TASKS_MAX},
 	matching::{View, PAGES_MAX},
 	state::TaskState,
@@ -231,7 +231,7 @@ mod benches {
 		p: Linear<1, { PAGES_MAX as u32 * REPLICAS_MAX }>,
 		b: Linear<1, DIRECTORY_MAX>,
 	) -> Result<(), BenchmarkError> {
-		crowd::<T>(p * PAGE_MACHINES - REPLICAS_MAX, PRICE_CAP, b)?;
+		crowd::<T>(REPLICAS_MAX, p * PAGE_MACHINES - REPLICAS_MAX, PRICE_CAP, b)?;
 		let (spec, store) = (spec(1), store::ChainStore::<T>::new());
 		let request = request(&spec, p.div_ceil(PAGES_MAX as u32) as usize);
 		let view;
@@ -245,31 +245,54 @@ mod benches {
 		Ok(())
 	}
 
-	/// Taking `r` machines for a task from what others looked at, and telling the supply.
+	/// Drawing `t` tasks of a job from one look, all for one machine.
 	#[benchmark]
-	fn draw_task(r: Linear<1, REPLICAS_MAX>) -> Result<(), BenchmarkError> {
-		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX, PRICE_CAP, 1)?;
-		let first = submit_tasks::<T>(r as u8, tasks(2, |_| After::default()))?;
+	fn draw_alike(t: Linear<1, { GROUP_MAX as u32 }>) -> Result<(), BenchmarkError> {
+		large_crowd::<T>(1, PAGES_MAX as u32 * PAGE_MACHINES)?;
+		let first = submit_single::<T>(t)?;
 		let beacon = ready::<T>()?;
 		let mut store = store::ChainStore::<T>::new();
 		let mut group = Group::new(&mut store, beacon);
-		group.draw(first, None);
-		let cost;
 
 		#[block]
 		{
-			cost = group.draw(first + 1, None);
+			for id in first..first + u64::from(t) {
+				group.draw(id, None);
+			}
 			group.tell_supply();
 		}
 
-		assert_eq!((cost.outcome, cost.pages), (Outcome::Assigned(r), 0));
+		assert_eq!(Assignments::<T>::iter_key_prefix(0).count(), t as usize);
+		Ok(())
+	}
+
+	/// Drawing `t` tasks of a job from one look, each for a machine of its own that moves to another bucket.
+	#[benchmark]
+	fn draw_apart(t: Linear<1, { GROUP_MAX as u32 }>) -> Result<(), BenchmarkError> {
+		crowd::<T>(u32::from(GROUP_MAX), PAGES_MAX as u32 * PAGE_MACHINES, PRICE_CAP, 1)?;
+		let first = submit_large::<T>(t)?;
+		let beacon = ready::<T>()?;
+		let mut store = store::ChainStore::<T>::new();
+		let mut group = Group::new(&mut store, beacon);
+
+		#[block]
+		{
+			for id in first..first + u64::from(t) {
+				group.draw(id, None);
+			}
+			group.tell_supply();
+		}
+
+		let machines = 0..u32::from(GROUP_MAX);
+		let busy = machines.filter(|id| Assignments::<T>::iter_key_prefix(id).next().is_some());
+		assert_eq!(busy.count(), t as usize);
 		Ok(())
 	}
 
 	/// A machine that was asked for in vain, as its proof is too old, and leaves the supply.
 	#[benchmark]
 	fn draw_vain() -> Result<(), BenchmarkError> {
-		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES, PRICE_CAP, 1)?;
+		crowd::<T>(REPLICAS_MAX, PAGES_MAX as u32 * PAGE_MACHINES, PRICE_CAP, 1)?;
 		let mut store = store::ChainStore::<T>::new();
 		let (worker, place) = SupplyPlaces::<T>::iter().next().ok_or("three machines came")?;
 		let later = Pallet::<T>::now().saturating_add(BlockNumber::MAX / 2);
@@ -339,7 +362,12 @@ mod benches {
 	/// For comparison: all of the draw of a task that stands alone, with `r` machines.
 	#[benchmark(extra)]
 	fn draw_alone(r: Linear<1, REPLICAS_MAX>) -> Result<(), BenchmarkError> {
-		crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2, PRICE_CAP, 1)?;
+		crowd::<T>(
+			REPLICAS_MAX,
+			PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2,
+			PRICE_CAP,
+			1,
+		)?;
 		let id = submit::<T>(r as u8)?;
 		draw_frozen_of::<T>(1)?;
 
@@ -355,7 +383,7 @@ mod benches {
 	/// As `draw_alone`, of one machine out of 10 to the power `e`.
 	#[benchmark(extra)]
 	fn draw_at_scale(e: Linear<2, 6>) -> Result<(), BenchmarkError> {
-		crowd::<T>(10u32.saturating_pow(e), PRICE_CAP, 1)?;
+		crowd::<T>(REPLICAS_MAX, 10u32.saturating_pow(e), PRICE_CAP, 1)?;
 		let id = submit::<T>(1)?;
 		draw_frozen_of::<T>(1)?;
 
@@ -371,7 +399,7 @@ mod benches {
 	/// As `draw_at_scale`, of 100 such tasks in one block.
 	#[benchmark(extra)]
 	fn draw_hundred_at_scale(e: Linear<4, 6>) -> Result<(), BenchmarkError> {
-		large_crowd::<T>(10u32.saturating_pow(e))?;
+		large_crowd::<T>(REPLICAS_MAX, 10u32.saturating_pow(e))?;
 		for _ in 0..100 {
 			submit::<T>(1)?;
 		}
@@ -389,7 +417,7 @@ mod benches {
 	/// As `draw_alone`, of `n` tasks of a job.
 	#[benchmark(extra)]
 	fn draw_job(n: Linear<1, JOB_TASKS_MAX>) -> Result<(), BenchmarkError> {
-		large_crowd::<T>(PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2)?;
+		large_crowd::<T>(REPLICAS_MAX, PAGES_MAX as u32 * PAGE_MACHINES * REPLICAS_MAX * 2)?;
 		let id = submit_single::<T>(n)?;
 		draw_frozen_of::<T>(n)?;
 

@@ -1,8 +1,6 @@
 //! What machines deliver: commitments, attestations, or the task back.
 
-use crate::{
-	agenda::Item, settle::Freed, Assignments, Config, Error, Event, Jobs, Pallet, Tasks,
-};
+use crate::{agenda::Item, settle::Freed, Assignments, Config, Error, Event, Jobs, Pallet, Tasks};
 use aidragon_primitives::{
 	attestation::{Attestation, Delivery, ExitStatus, ATTESTATION_VERSION},
 	interface::{Conduct, WorkerDirectory},
@@ -148,7 +146,8 @@ impl<T: Config> Pallet<T> {
 		ensure!(!deliveries.is_empty(), Error::<T>::NothingDelivered);
 		for (index, Delivery { attestation, signature }) in deliveries.iter().enumerate() {
 			let before = deliveries.iter().take(index);
-			let is_new = !before.into_iter().any(|other| other.attestation.task == attestation.task);
+			let is_new =
+				!before.into_iter().any(|other| other.attestation.task == attestation.task);
 			ensure!(is_new, Error::<T>::AlreadyDelivered);
 			Self::check_attest(hot_key, attestation.task, attestation, signature)?;
 		}

@@ -1,7 +1,7 @@
 //! What a block draws: tasks that were frozen, and tasks that wait for the machines that came.
 
 use crate::{
-	store::ChainStore, Config, Frozen, FrozenCursor, FrozenLength, Pallet, Waking, WaitingIndex,
+	store::ChainStore, Config, Frozen, FrozenCursor, FrozenLength, Pallet, WaitingIndex, Waking,
 	WeightInfo,
 };
 use aidragon_primitives::{
@@ -18,10 +18,22 @@ use frame_support::weights::{Weight, WeightMeter};
 /// Blocks between two looks at tasks that wait without anybody having come: machines open by the clock, bonds are raised.
 const SWEEP_BLOCKS: BlockNumber = 20;
 
-/// The weight of the draw of one task.
+/// What one more of them takes.
+fn one_more(weight: impl Fn(u32) -> Weight) -> Weight {
+	weight(2).saturating_sub(weight(1))
+}
+
+/// The weight of the draw of one task. A replica on a machine that no other task of the group has takes more than one on a machine
+/// that is known already; the task's own record is counted with each of its replicas.
 fn draw_weight<T: Config>(cost: &Cost) -> Weight {
 	let outcome = match cost.outcome {
-		Outcome::Assigned(machines) => T::WeightInfo::draw_task(machines.max(1)),
+		Outcome::Assigned(machines) => {
+			let known = one_more(T::WeightInfo::draw_alike);
+			let known = known.saturating_mul(machines.saturating_sub(cost.fresh).into());
+			one_more(T::WeightInfo::draw_apart)
+				.saturating_mul(cost.fresh.into())
+				.saturating_add(known)
+		}
 		Outcome::Nothing => T::WeightInfo::draw_nothing(),
 		Outcome::Passed => T::WeightInfo::draw_late(),
 	};
@@ -40,6 +52,7 @@ pub(crate) fn draw_weight_max<T: Config>() -> Weight {
 		pages: PAGES_MAX as u32 * REPLICAS_MAX,
 		buckets: DIRECTORY_MAX,
 		vain: VETTED_MAX as u32 * REPLICAS_MAX * 2,
+		fresh: REPLICAS_MAX,
 	};
 	let assigned = draw_weight::<T>(&cost(Outcome::Assigned(REPLICAS_MAX)));
 	assigned.max(draw_weight::<T>(&cost(Outcome::Nothing))).max(T::WeightInfo::draw_late())
@@ -91,9 +104,7 @@ impl<T: Config> Pallet<T> {
 		let (began_at, mut store) = (cursor, ChainStore::<T>::new());
 		let mut budget = Meter::<T>::new(meter);
 		let frozen_step = T::WeightInfo::frozen_step().saturating_add(T::WeightInfo::draw_group());
-		while budget.step(frozen_step)
-			&& draw_frozen(&mut store, &mut cursor, &mut budget)
-		{}
+		while budget.step(frozen_step) && draw_frozen(&mut store, &mut cursor, &mut budget) {}
 		if cursor != began_at {
 			FrozenCursor::<T>::put(cursor);
 		}

@@ -1,8 +1,10 @@
 //! A chain with the real registry, the real escrow and a beacon under the tests' control.
 
-use crate as pallet_task_matching;
+use crate::{self as pallet_task_matching, WeightInfo};
 use aidragon_primitives::{
-	attestation::{hot_key_consent, Attestation, Delivery, ExitStatus, ResultDigest, ATTESTATION_VERSION},
+	attestation::{
+		hot_key_consent, Attestation, Delivery, ExitStatus, ResultDigest, ATTESTATION_VERSION,
+	},
 	interface,
 	job::{After, Job, JobTask, JobTasks},
 	resources::{Free, Resources},
@@ -359,6 +361,14 @@ pub(crate) fn set_beacon(block: BlockNumber, beacon: Hash32) {
 /// The beacon that [`run_to`] gives to a block.
 pub(crate) fn beacon_of(block: BlockNumber) -> Hash32 {
 	sp_io::hashing::blake2_256(&(block, BeaconSalt::get()).encode())
+}
+
+/// What the draw of a task takes, apart from a look at the supply: replicas on machines that no other task of its group has, and
+/// on others.
+pub(crate) fn draw_weight(fresh: u64, known: u64) -> Weight {
+	let one_more = |weight: fn(u32) -> Weight| weight(2).saturating_sub(weight(1));
+	let fresh = one_more(<() as WeightInfo>::draw_apart).saturating_mul(fresh);
+	fresh.saturating_add(one_more(<() as WeightInfo>::draw_alike).saturating_mul(known))
 }
 
 /// Goes on to block `target`, with a beacon of its own in every block and signs of life of those online.

@@ -39,8 +39,10 @@ pub trait WeightInfo {
 	fn decline_task_waiting() -> Weight;
 	/// Weight of `draw_look`.
 	fn draw_look(p: u32, b: u32) -> Weight;
-	/// Weight of `draw_task`.
-	fn draw_task(r: u32) -> Weight;
+	/// Weight of `draw_alike`.
+	fn draw_alike(t: u32) -> Weight;
+	/// Weight of `draw_apart`.
+	fn draw_apart(t: u32) -> Weight;
 	/// Weight of `draw_vain`.
 	fn draw_vain() -> Weight;
 	/// Weight of `draw_nothing`.
@@ -518,15 +520,25 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPlaces` (r:0 w:6)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
-	fn draw_task(r: u32) -> Weight {
+	fn draw_alike(t: u32) -> Weight {
 		// Measured 1867 bytes; at least 233_917 ns.
 		Weight::from_parts(122_461_945, 13775)
-			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(r.into()))
+			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(r.into())))
+			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(t.into())))
 			.saturating_add(T::DbWeight::get().writes(4))
-			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(r.into())))
-			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(r.into()))
+			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
+	}
+	fn draw_apart(t: u32) -> Weight {
+		// Measured 1867 bytes; at least 233_917 ns.
+		Weight::from_parts(122_461_945, 13775)
+			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(t.into())))
+			.saturating_add(T::DbWeight::get().writes(4))
+			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:0)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(604), added: 3079, mode: `MaxEncodedLen`)
@@ -917,14 +929,23 @@ impl WeightInfo for () {
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(p.into()))
 	}
-	fn draw_task(r: u32) -> Weight {
+	fn draw_alike(t: u32) -> Weight {
 		Weight::from_parts(122_461_945, 13775)
-			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(r.into()))
+			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
 			.saturating_add(ParityDbWeight::get().reads(10))
-			.saturating_add(ParityDbWeight::get().reads((3_u64).saturating_mul(r.into())))
+			.saturating_add(ParityDbWeight::get().reads((3_u64).saturating_mul(t.into())))
 			.saturating_add(ParityDbWeight::get().writes(4))
-			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(r.into())))
-			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(r.into()))
+			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
+	}
+	fn draw_apart(t: u32) -> Weight {
+		Weight::from_parts(122_461_945, 13775)
+			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
+			.saturating_add(ParityDbWeight::get().reads(10))
+			.saturating_add(ParityDbWeight::get().reads((3_u64).saturating_mul(t.into())))
+			.saturating_add(ParityDbWeight::get().writes(4))
+			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
 	}
 	fn draw_vain() -> Weight {
 		Weight::from_parts(91_936_000, 13775)

@@ -41,6 +41,8 @@ pub struct Cost {
 	pub buckets: u32,
 	/// Machines that the registry was asked for in vain.
 	pub vain: u32,
+	/// Machines that it got and that no task before had been given from the same look.
+	pub fresh: u32,
 }
 
 /// Draws that share a look at the supply, for tasks of one job.
@@ -160,6 +162,7 @@ impl<'a, M: Market> Group<'a, M> {
 			|replica, entry, verdict| self.market.note(id, replica, entry, verdict),
 		);
 		cost.vain = cost.vain.saturating_add(drawn.vain);
+		cost.fresh = drawn.fresh;
 		drawn
 	}
 

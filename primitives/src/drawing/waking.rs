@@ -39,14 +39,9 @@ pub enum Look {
 
 /// Who goes through the queues in block `now`, in order. Where the budget does not suffice for all of them, machines and nobody in
 /// particular each come first in some block.
-pub fn turns(
-	wakes: &Wakes,
-	now: BlockNumber,
-	beacon_block: BlockNumber,
-) -> Vec<Option<WorkerId>> {
-	let is_due = |block: BlockNumber| {
-		now >= block.saturating_add(DRAW_DELAY_BLOCKS) && beacon_block > block
-	};
+pub fn turns(wakes: &Wakes, now: BlockNumber, beacon_block: BlockNumber) -> Vec<Option<WorkerId>> {
+	let is_due =
+		|block: BlockNumber| now >= block.saturating_add(DRAW_DELAY_BLOCKS) && beacon_block > block;
 	let others = wakes.others_at.filter(|block| is_due(*block)).map(|_| None);
 	let first = others.filter(|_| now.is_multiple_of(2));
 	let machines =

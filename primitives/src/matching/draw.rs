@@ -8,9 +8,7 @@ use super::{
 use crate::{
 	beacon::SeedStream,
 	resources::{GpuMask, Resources},
-	supply::{
-		pages_of, Bucket, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES,
-	},
+	supply::{pages_of, Bucket, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES},
 	task::TaskSpec,
 	worker::{Candidate, TaskKinds},
 	Hash32, WorkerId,
@@ -92,6 +90,8 @@ pub struct Drawn<AccountId> {
 	pub saw_all: bool,
 	/// Machines that the registry was asked for and that were not taken.
 	pub vain: u32,
+	/// Machines that were taken and that no task before had been given from the same look.
+	pub fresh: u32,
 }
 
 /// A machine of the view.
@@ -137,13 +137,8 @@ impl View {
 		let mut used: Vec<(Bucket, u32)> = Vec::new();
 		let mut pages = Pages { store, read: Vec::new() };
 		let buckets = directory.buckets().len() as u32;
-		let mut view = Self {
-			rounds: Vec::new(),
-			machines: Vec::new(),
-			pages: 0,
-			buckets,
-			saw_all: false,
-		};
+		let mut view =
+			Self { rounds: Vec::new(), machines: Vec::new(), pages: 0, buckets, saw_all: false };
 		for _ in 0..request.count {
 			let preferred = preferred_class(&eligible, request.spec, &mut stream);
 			let keys = match small {
@@ -199,25 +194,25 @@ impl View {
 		mut note: impl FnMut(u8, &Entry, Verdict),
 	) -> Drawn<AccountId> {
 		let mut taken = request.taken.clone();
-		let mut drawn = Drawn { picks: None, saw_all: false, vain: 0 };
+		let mut drawn = Drawn { picks: None, saw_all: false, vain: 0, fresh: 0 };
 		let mut picks = Vec::with_capacity(request.count);
 		for replica in 0..request.count {
 			// One that was opened for fewer shows the others nothing.
 			let Some(round) = self.rounds.get(replica) else { return drawn };
 			let turn = Turn { request, seed, preferred: round.preferred, taken: &taken };
 			let note = |entry: &Entry, verdict| note(replica as u8, entry, verdict);
-			match pick(&mut self.machines, &round.seen, &turn, &mut vet, note, &mut drawn.vain) {
-				Ok(pick) => {
-					taken.push(pick.candidate.entry.provider);
-					picks.push(pick);
-				}
-				Err(none) => {
-					drawn.saw_all = self.saw_all && none.asked_all;
-					// Those that were found before it are given up with it.
-					drawn.vain = drawn.vain.saturating_add(picks.len() as u32);
-					return drawn;
-				}
-			}
+			let found = pick(&mut self.machines, &round.seen, &turn, &mut vet, note);
+			drawn.vain = drawn.vain.saturating_add(found.vain);
+			let Some((pick, is_fresh)) = found.pick else {
+				drawn.saw_all = self.saw_all && found.asked_all;
+				// Those that were found before it are given up with it.
+				drawn.vain = drawn.vain.saturating_add(picks.len() as u32);
+				drawn.fresh = 0;
+				return drawn;
+			};
+			drawn.fresh = drawn.fresh.saturating_add(is_fresh.into());
+			taken.push(pick.candidate.entry.provider);
+			picks.push(pick);
 		}
 		drawn.saw_all = self.saw_all;
 		drawn.picks = Some(picks);
@@ -328,10 +323,14 @@ impl Turn<'_> {
 	}
 }
 
-/// No machine was found for a replica.
-struct NoPick {
-	/// Whether the registry was asked for each machine that fits.
+/// What was found for a replica.
+struct Found<AccountId> {
+	/// The machine, and whether it was asked for the first time.
+	pick: Option<(Pick<AccountId>, bool)>,
+	/// Whether the registry was asked for each machine that fits, where none was found.
 	asked_all: bool,
+	/// Machines that the registry was asked for in vain.
+	vain: u32,
 }
 
 /// Has equal machines decided by the turn in which their pages were drawn, and only then by chance: a page is drawn the more
@@ -377,21 +376,19 @@ fn pick<AccountId>(
 	turn: &Turn<'_>,
 	vet: &mut impl FnMut(WorkerId) -> Option<Candidate<AccountId>>,
 	mut note: impl FnMut(&Entry, Verdict),
-	vain: &mut u32,
-) -> Result<Pick<AccountId>, NoPick> {
+) -> Found<AccountId> {
 	let Request { spec, kinds, minute, excluded, woken_by, .. } = turn.request;
 	let fitting = ranked(machines, seen, turn, &mut note);
-	let asked_all = fitting.len() <= VETTED_MAX;
-	let mut picked = None;
+	let mut found = Found { pick: None, asked_all: fitting.len() <= VETTED_MAX, vain: 0 };
 	for (rank, (score, index)) in fitting.into_iter().enumerate() {
 		let Some(machine) = machines.get_mut(index) else { continue };
 		// The machine that woke the task is asked too, behind however many better ones that turn out to lack the bond.
 		let is_asked = rank < VETTED_MAX || *woken_by == Some(machine.entry.worker);
-		if picked.is_some() || !is_asked {
+		if found.pick.is_some() || !is_asked {
 			note(&machine.entry, Verdict::Outbid(score));
 			continue;
 		}
-		machine.asked = true;
+		let is_fresh = !core::mem::replace(&mut machine.asked, true);
 		let candidate = vet(machine.entry.worker);
 		let fit = candidate.map(|candidate| {
 			check_candidate(&candidate, spec, *kinds, *minute, excluded).map(|()| candidate)
@@ -400,15 +397,15 @@ fn pick<AccountId>(
 			None => Verdict::Gone,
 			Some(Err(misfit)) => Verdict::Misfit(misfit),
 			Some(Ok(candidate)) => {
-				picked = Some(Pick { candidate, score });
+				found.pick = Some((Pick { candidate, score }, is_fresh));
 				Verdict::Chosen(score)
 			}
 		};
-		if picked.is_none() {
+		if found.pick.is_none() {
 			machine.refused = Some(verdict);
-			*vain = vain.saturating_add(1);
+			found.vain = found.vain.saturating_add(1);
 		}
 		note(&machine.entry, verdict);
 	}
-	picked.ok_or(NoPick { asked_all })
+	found
 }

@@ -9,8 +9,8 @@ use aidragon_primitives::{
 	matching::{order_of, Verdict},
 	state::TaskState,
 	supply::{
-		bucket_of, insert, remove, update_at, Bucket, Directory, Entry, MemoryStore, Page, Place, ProviderTag,
-		SupplyStore,
+		bucket_of, insert, remove, update_at, Bucket, Directory, Entry, MemoryStore, Page, Place,
+		ProviderTag, SupplyStore,
 	},
 	task::{BlobRef, Task, TaskSpec},
 	waiting::{dequeue, Queue, QueueId, QueueIndex, QueueStore, Ticket},

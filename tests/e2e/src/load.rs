@@ -1,7 +1,11 @@
 //! Transactions that keep a node's pool full, and what blocks held.
 
 use crate::rpc::Rpc;
-use aidragon_client::{calls::Call, chain::Chain, keys::Account};
+use aidragon_client::{
+	calls::Call,
+	chain::Chain,
+	keys::{Account, AccountId},
+};
 use aidragon_primitives::BlockNumber;
 use anyhow::{Context, Result};
 use codec::{Compact, Decode};
@@ -15,6 +19,8 @@ const BLOCK_WEIGHT: &str = "0x26aa394eea5630e07c48ae0c9558cef734abf5cb34d6244378
 
 /// Transactions of one account that were signed in advance, with successive indices.
 pub struct Signed {
+	account: AccountId,
+	first_index: u64,
 	transactions: Vec<String>,
 	/// The first that is not in the pool.
 	next: usize,
@@ -23,14 +29,20 @@ pub struct Signed {
 impl Signed {
 	/// Signs `calls` with an account that sends nothing else.
 	pub async fn prepare(chain: &Chain, account: &Account, calls: &[Call]) -> Result<Self> {
-		let index = chain.next_index(account).await?;
-		let signed = chain.sign_all(account, index, calls).await?;
-		Ok(Self { transactions: signed.iter().map(as_text).collect(), next: 0 })
+		let first_index = chain.next_index(account).await?;
+		let signed = chain.sign_all(account, first_index, calls).await?;
+		let transactions = signed.iter().map(as_text).collect();
+		Ok(Self { account: account.account_id(), first_index, transactions, next: 0 })
 	}
 
-	/// The transactions that the pool took.
-	pub fn sent(&self) -> &[String] {
-		&self.transactions[..self.next]
+	/// All of them, sent or not.
+	pub fn transactions(&self) -> &[String] {
+		&self.transactions
+	}
+
+	/// How many the node has, in blocks or ready for them.
+	pub fn sent(&self) -> usize {
+		self.next
 	}
 
 	/// How many are left.
@@ -48,6 +60,17 @@ impl Signed {
 			}
 		}
 		Ok(None)
+	}
+
+	/// Asks the node how many it still has: a pool may lose what it took. Those come next again. Gives how many were lost.
+	pub async fn recount(&mut self, rpc: &Rpc) -> Result<usize> {
+		let parameters = [json!([self.account.to_string()])];
+		let index = rpc.values("system_accountNextIndex", &parameters).await?;
+		let index = index.first().and_then(Value::as_u64).context("no index")?;
+		let has = usize::try_from(index.saturating_sub(self.first_index))?;
+		let lost = self.next.saturating_sub(has);
+		self.next = has;
+		Ok(lost)
 	}
 }
 

@@ -29,7 +29,13 @@ pub struct Node {
 impl Node {
 	/// Starts a development chain: one authority, fresh state. Returns once it has finalized a block.
 	pub async fn dev(scene: &Scene) -> Result<(Self, Chain)> {
-		let mut node = Self::start(scene, "node", free_port()?, vec!["--dev".into()])?;
+		Self::dev_with(scene, &[]).await
+	}
+
+	/// As [`Self::dev`], with further flags.
+	pub async fn dev_with(scene: &Scene, flags: &[&str]) -> Result<(Self, Chain)> {
+		let role = ["--dev"].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+		let mut node = Self::start(scene, "node", free_port()?, role)?;
 		let chain = node.connected().await?;
 		node.finalized_beyond(&chain, 0, START_MAX).await?;
 		scene.say("the development chain finalizes blocks");

@@ -14,11 +14,12 @@ use aidragon_client::{
 	keys::{Account, WorkerKeys},
 	Registration, Task,
 };
+use aidragon_kernels::fastest;
 use aidragon_primitives::{
 	attestation::{Attestation, ResultDigest, ATTESTATION_VERSION, METER_SCHEDULE},
 	audit::{Archive, Entries, Entry, AUDIT_OPENINGS},
 	beacon::{call_seed, challenge_seed},
-	challenge::{draw, MatrixSize, NextRows, Opening, Portable, Prover},
+	challenge::{draw, MatrixSize, NextRows, Opening, Prover},
 	memory::Fill,
 	task::BlobRef,
 	verification::{Answer, Challenge, Slot, Stage, Work},
@@ -325,7 +326,7 @@ pub fn nowhere() -> TransportAddress {
 fn run_rounds(seed: Hash32, vcpus: u16) -> Option<Work> {
 	let rounds = ROUNDS_PER_VCPU * u32::from(vcpus);
 	let mut prover = Prover::new(seed, MatrixSize::N512);
-	while prover.rounds() < rounds && prover.run_round(&Portable) {}
+	while prover.rounds() < rounds && prover.run_round(fastest()) {}
 	Some(Work::Run(Box::new(prover)))
 }
 
@@ -333,7 +334,7 @@ fn run_rounds(seed: Hash32, vcpus: u16) -> Option<Work> {
 fn pretend_rounds(seed: Hash32) -> Option<Work> {
 	let size = MatrixSize::N512;
 	let mut prover = Prover::new(seed, size);
-	let mut next = prover.next_rows(&Portable, 0..size.rows());
+	let mut next = prover.next_rows(fastest(), 0..size.rows());
 	while prover.rounds() < PRETENDED_ROUNDS && prover.complete_round(vec![next]) {
 		next = NextRows::new(size, vec![0; size.state_bytes()]);
 	}

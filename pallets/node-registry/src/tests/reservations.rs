@@ -27,7 +27,7 @@ fn p4_reservations_add_up_and_reduce_what_is_free() {
 		assert_eq!(free_of(worker, 1), Some(free(HALF)));
 		assert_ok!(NodeRegistry::reserve(worker, &reservation(HALF), 1));
 		assert_eq!(holds(worker), (reserved(CLAIMED), 2));
-		assert_eq!(Heard::get(), vec![worker, worker]);
+		assert!(Heard::get().is_empty(), "whoever takes from it has the supply look");
 	});
 }
 
@@ -80,7 +80,7 @@ fn release_counts_accepted_results() {
 		assert_eq!((after.ledger.reserved(), after.running), (&Reserved::default(), 0));
 		assert_eq!((after.accepted, after.missed, after.last_seen), (1, 0, Some(1)));
 		assert_eq!((after.availability.answered, after.availability.score_ppm), (1, 15_625));
-		assert_eq!(Heard::get(), vec![worker]);
+		assert!(Heard::get().is_empty(), "whoever gives back has the supply look");
 	});
 }
 
@@ -148,7 +148,7 @@ fn p8_machine_that_returned_a_task_late_stays_on_line_and_loses_score() {
 		assert!(after.availability.is_online() && <NodeRegistry as Roster>::is_online(worker));
 		assert_eq!(after.standing, before.standing);
 		assert_eq!(free_of(worker, 1), Some(free(CLAIMED)));
-		assert_eq!((Heard::get(), Silent::get()), (vec![worker], vec![]));
+		assert!(Heard::get().is_empty() && Silent::get().is_empty());
 		assert_eq!(System::events(), vec![]);
 	});
 }

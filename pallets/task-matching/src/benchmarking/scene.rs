@@ -12,7 +12,7 @@ use aidragon_primitives::{
 	supply::{Bucket, Directory, Entry, Page, Shape, SupplyStore, PAGE_MACHINES},
 	task::{
 		BlobRef, MatchingPolicy, Program, ProgramKind, Requirements, Task, TaskSpec,
-		DRAW_DELAY_BLOCKS, REPLICAS_MAX,
+		DRAW_DELAY_BLOCKS,
 	},
 	worker::{Offer, SocketText, TransportAddress},
 	Balance, BlockNumber, Hash32, TaskId, WorkerId, DRGN, GFUEL,
@@ -69,19 +69,20 @@ pub(super) fn machines<T: Config>(count: u32) -> Result<Vec<Machine<T>>, Benchma
 	(0..count).map(machine::<T>).collect()
 }
 
-/// Three machines that can be drawn at `price`, and `count` others of their shape that ask too much, in one of `buckets` buckets. The
-/// three stand on every page, as a busy market has machines to draw on each. The other buckets have no machines.
+/// So many machines that can be drawn at `price`, and `count` others of their shape that ask too much, in one of `buckets` buckets.
+/// The former stand on every page, as a busy market has machines to draw on each. The other buckets have no machines.
 pub(super) fn crowd<T: Config>(
+	drawable: u32,
 	count: u32,
 	price: Balance,
 	buckets: u32,
 ) -> Result<(), BenchmarkError> {
-	crowd_around::<T>(&machines::<T>(REPLICAS_MAX)?, count, price, buckets)
+	crowd_around::<T>(&machines::<T>(drawable)?, count, price, buckets)
 }
 
 /// As [`crowd`], in one bucket, of machines that could have more than 256 tasks each.
-pub(super) fn large_crowd<T: Config>(count: u32) -> Result<(), BenchmarkError> {
-	let machines = machines::<T>(REPLICAS_MAX)?;
+pub(super) fn large_crowd<T: Config>(drawable: u32, count: u32) -> Result<(), BenchmarkError> {
+	let machines = machines::<T>(drawable)?;
 	machines.iter().for_each(|machine| T::BenchmarkHelper::enlarge(machine.worker));
 	crowd_around::<T>(&machines, count, PRICE_CAP, 1)
 }
@@ -195,12 +196,12 @@ pub(super) fn submit_many<T: Config>(
 	count: u32,
 	after: impl Fn(u32) -> After,
 ) -> Result<TaskId, BenchmarkError> {
-	submit_tasks::<T>(3, tasks(count, after))
+	submit_tasks::<T>(spec(3), tasks(count, after))
 }
 
 /// A job whose tasks take one machine each.
 pub(super) fn submit_single<T: Config>(count: u32) -> Result<TaskId, BenchmarkError> {
-	submit_tasks::<T>(1, tasks(count, |_| After::default()))
+	submit_tasks::<T>(spec(1), tasks(count, |_| After::default()))
 }
 
 /// A task for one machine of another submitter than all others.
@@ -212,10 +213,23 @@ pub(super) fn submit_from<T: Config>(index: u32) -> Result<TaskId, BenchmarkErro
 	Ok(id)
 }
 
-pub(super) fn submit_tasks<T: Config>(replicas: u8, tasks: JobTasks) -> Result<TaskId, BenchmarkError> {
+/// A job whose tasks take one machine each, and more than half of what the first one has, so that it moves to another bucket.
+pub(super) fn submit_large<T: Config>(count: u32) -> Result<TaskId, BenchmarkError> {
+	let machine = T::Directory::candidate(0, Pallet::<T>::now())
+		.ok_or(BenchmarkError::Stop("the first machine may be given work"))?;
+	let mut spec = spec(1);
+	spec.requirements.resources.cpu_milli = machine.entry.free.cpu_milli / 2 + 1;
+	submit_tasks::<T>(spec, tasks(count, |_| After::default()))
+}
+
+/// A job of one call.
+pub(super) fn submit_tasks<T: Config>(
+	spec: TaskSpec,
+	tasks: JobTasks,
+) -> Result<TaskId, BenchmarkError> {
 	let id = NextTaskId::<T>::get();
 	let origin = RawOrigin::Signed(submitter::<T>()).into();
-	Pallet::<T>::submit_job(origin, spec(replicas), tasks)?;
+	Pallet::<T>::submit_job(origin, spec, tasks)?;
 	Ok(id)
 }
 

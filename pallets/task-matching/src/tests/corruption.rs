@@ -246,8 +246,7 @@ fn p3_frozen_tasks_that_were_passed_over_are_noticed() {
 		FrozenLength::<Test>::insert(now(), 0);
 	});
 	expect("passed over", |_| {
-		let cursor =
-			Cursor { block: now(), batches: 1, tasks: 0, order: Some(Default::default()) };
+		let cursor = Cursor { block: now(), batches: 1, tasks: 0, order: Some(Default::default()) };
 		FrozenCursor::<Test>::put(cursor);
 	});
 }

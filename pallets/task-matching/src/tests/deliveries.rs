@@ -231,7 +231,8 @@ fn p9_only_the_hot_key_of_the_machine_delivers() {
 	build_and_execute(|| {
 		let all = of_host(several_jobs());
 		add_large_worker(1, DRGN, Capacity::cpu(8, 1 << 13));
-		let deliver = |origin| TaskMatching::attest_results(origin, all.clone().try_into().unwrap());
+		let deliver =
+			|origin| TaskMatching::attest_results(origin, all.clone().try_into().unwrap());
 		for who in [provider(0), submitter(), account(99)] {
 			assert_noop!(deliver(signed(who.clone())), Error::<Test>::NotAHotKey);
 			assert!(!call(all.clone()).is_feeless(&signed(who)));

@@ -1,8 +1,8 @@
 //! Frozen tasks: drawn later, in an order that nobody knew, as fast as a block allows.
 
 use crate::{
-	frozen::draw_weight_max, mock::*, store::ChainStore, Event, Frozen, FrozenCursor, FrozenLength, Tasks,
-	WeightInfo,
+	frozen::draw_weight_max, mock::*, store::ChainStore, Event, Frozen, FrozenCursor, FrozenLength,
+	Tasks, WeightInfo,
 };
 use aidragon_primitives::{
 	drawing::Cursor,
@@ -57,7 +57,7 @@ fn allow(drawing: Weight) {
 
 /// Lets so many draws of one machine fit into a block, each with a look of its own.
 fn allow_draws(count: u64) {
-	let draw = step().saturating_add(look()).saturating_add(<() as WeightInfo>::draw_task(1));
+	let draw = step().saturating_add(look()).saturating_add(draw_weight(1, 0));
 	// A draw starts only where the dearest would fit.
 	let last = step().saturating_add(draw_weight_max::<Test>());
 	allow(draw.saturating_mul(count - 1).saturating_add(last));
@@ -65,7 +65,7 @@ fn allow_draws(count: u64) {
 
 /// Lets so many draws of one machine fit into a block, all with one look.
 fn allow_draws_of_one_group(count: u64) {
-	let draws = <() as WeightInfo>::draw_task(1).saturating_mul(count - 1);
+	let draws = draw_weight(1, count - 2);
 	let begun = step().saturating_add(look()).saturating_add(draw_weight_max::<Test>());
 	allow(draws.saturating_add(begun));
 }

@@ -56,8 +56,7 @@ fn assert_nothing_is_sold_twice() {
 	for (id, task) in Tasks::<Test>::iter().filter(|(_, task)| !task.state.is_terminal()) {
 		let needed = job(id).spec.requirements.resources;
 		for replica in &task.replicas {
-			let (cpu, memory, gpus) =
-				taken.entry(replica.worker).or_insert((0, 0, vec![0; 16]));
+			let (cpu, memory, gpus) = taken.entry(replica.worker).or_insert((0, 0, vec![0; 16]));
 			(*cpu, *memory) = (*cpu + needed.cpu_milli, *memory + needed.memory_mib);
 			let mine = (0..16).filter(|index| replica.gpus >> index & 1 == 1);
 			mine.for_each(|index| gpus[index] += u32::from(needed.gpu.milli));
@@ -85,7 +84,7 @@ fn assigned() -> Vec<TaskId> {
 
 /// Room for so many draws, at least, and for any entry of the agenda.
 fn allow(draws: u64) {
-	let drawing = <() as WeightInfo>::draw_task(3).saturating_mul(draws);
+	let drawing = draw_weight(3, 0).saturating_mul(draws);
 	let quarter = draw_weight_max::<Test>()
 		.saturating_add(<() as WeightInfo>::wake_step().saturating_mul(2))
 		.saturating_add(<() as WeightInfo>::draw_group())

@@ -1,6 +1,8 @@
 //! Random markets: whatever machines and submitters do, the properties hold.
 
-use crate::{frozen::draw_weight_max, mock::*, Assignments, Frozen, Jobs, NextTaskId, Tasks, Waiting, Waking, WeightInfo};
+use crate::{
+	frozen::draw_weight_max, mock::*, Assignments, Frozen, Jobs, NextTaskId, Tasks, Waiting, Waking,
+};
 use aidragon_primitives::{
 	attestation::{Delivery, ExitStatus, ResultDigest, DELIVERIES_MAX},
 	resources::{GpuShare, Gpus, Resources},
@@ -261,7 +263,7 @@ fn ample() -> Weight {
 
 /// Room for some ten draws, and for any entry of the agenda.
 fn tight() -> Weight {
-	let draws = <() as WeightInfo>::draw_task(3).saturating_mul(10);
+	let draws = draw_weight(3, 0).saturating_mul(10);
 	let drawing = draw_weight_max::<Test>().saturating_add(draws);
 	drawing.max(TaskMatching::item_weight_max()).saturating_mul(4)
 }

@@ -1,6 +1,9 @@
 //! Waiting: what finds no machine, and what wakes it.
 
-use crate::{frozen::draw_weight_max, mock::*, Event, Waiting, WaitingIndex, WaitingQueues, Waking, WeightInfo};
+use crate::{
+	frozen::draw_weight_max, mock::*, Event, Waiting, WaitingIndex, WaitingQueues, Waking,
+	WeightInfo,
+};
 use aidragon_primitives::{
 	resources::Resources,
 	state::TaskState,
