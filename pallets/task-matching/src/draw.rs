@@ -128,7 +128,7 @@ impl<T: Config> Market for ChainStore<T> {
 
 impl<T: Config> Pallet<T> {
 	/// Puts a task at the end of its queue. The task is stored by the caller.
-	#[cfg(any(test, feature = "runtime-benchmarks"))]
+	#[cfg(feature = "runtime-benchmarks")]
 	pub(crate) fn enqueue(id: TaskId, task: &mut Task<T::AccountId>, job: &Job<T::AccountId>) {
 		aidragon_primitives::drawing::enqueue(&mut ChainStore::<T>::new(), id, task, job);
 	}

@@ -167,6 +167,11 @@ impl<T: Config> Pallet<T> {
 		!WaitingIndex::<T>::get().cells().is_empty()
 	}
 
+	/// Whether there is anything to wake, or to forget of what came.
+	pub(crate) fn may_wake() -> bool {
+		Self::is_waiting() || Waking::<T>::exists()
+	}
+
 	/// Has some of what waits looked at from time to time.
 	pub(crate) fn sweep_waiting() {
 		let now = Self::now();

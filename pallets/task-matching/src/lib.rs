@@ -346,7 +346,7 @@ pub mod pallet {
 			let whole = T::AgendaWeight::get();
 			// Draws leave waking a quarter where anything waits, and both leave the agenda a quarter: what is due must not wait for
 			// what is new.
-			let waking = if Self::is_waiting() { whole / 4 } else { Weight::zero() };
+			let waking = if Self::may_wake() { whole / 4 } else { Weight::zero() };
 			let agenda = whole / 4;
 			let mut drawing =
 				WeightMeter::with_limit(whole.saturating_sub(agenda).saturating_sub(waking));

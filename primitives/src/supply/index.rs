@@ -30,7 +30,8 @@ pub fn insert<S: SupplyStore>(store: &mut S, entry: Entry) {
 pub fn remove<S: SupplyStore>(store: &mut S, worker: WorkerId) -> bool {
 	let Some(place) = store.place(worker) else { return false };
 	let mut directory = store.directory();
-	take(store, &mut directory, place);
+	let page = store.page(place.bucket, place.page());
+	take(store, &mut directory, place, page);
 	store.put_place(worker, None);
 	store.put_directory(directory);
 	true
@@ -66,7 +67,7 @@ fn replace_or_move<S: SupplyStore>(
 		let mut directory = store.directory();
 		// A machine in a coarse bucket stays there until there is room.
 		if place.bucket != directory.bucket_for(&shape) {
-			take(store, &mut directory, place);
+			take(store, &mut directory, place, page);
 			append(store, &mut directory, entry);
 			store.put_directory(directory);
 			return true;
@@ -95,25 +96,37 @@ fn append<S: SupplyStore>(store: &mut S, directory: &mut Directory, entry: Entry
 	directory.set_length(bucket, place.position.saturating_add(1));
 }
 
-/// Takes out what stands at `place`. The place of the machine itself is stored by the caller.
-fn take<S: SupplyStore>(store: &mut S, directory: &mut Directory, place: Place) {
+/// Takes out what stands at `place`, on `page`. The place of the machine itself is stored by the caller.
+fn take<S: SupplyStore>(store: &mut S, directory: &mut Directory, place: Place, mut page: Page) {
 	let Some(last) = directory.length(place.bucket).checked_sub(1) else { return };
 	let last = Place { bucket: place.bucket, position: last };
-	let mut last_page = store.page(last.bucket, last.page());
-	let Some(moved) = last_page.pop() else { return };
+	if place.page() == last.page() {
+		let Some(moved) = page.pop() else { return };
+		put_moved(store, &mut page, place, last, moved);
+		store.put_page(last.bucket, last.page(), page);
+	} else {
+		let mut last_page = store.page(last.bucket, last.page());
+		let Some(moved) = last_page.pop() else { return };
+		put_moved(store, &mut page, place, last, moved);
+		store.put_page(place.bucket, place.page(), page);
+		store.put_page(last.bucket, last.page(), last_page);
+	}
+	directory.set_length(place.bucket, last.position);
+}
+
+/// Puts the last machine of a bucket into the place that another one leaves, unless it is that one.
+fn put_moved<S: SupplyStore>(
+	store: &mut S,
+	page: &mut Page,
+	place: Place,
+	last: Place,
+	moved: Entry,
+) {
 	if place.position != last.position {
 		let worker = moved.worker;
-		if place.page() == last.page() {
-			replace(&mut last_page, place, moved);
-		} else {
-			let mut page = store.page(place.bucket, place.page());
-			replace(&mut page, place, moved);
-			store.put_page(place.bucket, place.page(), page);
-		}
+		replace(page, place, moved);
 		store.put_place(worker, Some(place));
 	}
-	store.put_page(last.bucket, last.page(), last_page);
-	directory.set_length(place.bucket, last.position);
 }
 
 fn replace(page: &mut Page, place: Place, entry: Entry) {
