@@ -157,33 +157,46 @@ weight_us() {
 }
 
 weights() {
-	local transfer submit job draw draw3 attest commit commits reveal reveals
+	local transfer submit job draw draw3 draws attest attests commit commits reveal reveals forget
 	transfer=$(weight_us balances transfer_allow_death)
 	submit=$(weight_us task_matching submit_task) job=$(weight_us task_matching submit_job 32)
-	draw=$(weight_us task_matching draw 1) draw3=$(weight_us task_matching draw 3)
-	attest=$(weight_us task_matching attest_result)
+	draw=$(weight_us task_matching draw_alone 1) draw3=$(weight_us task_matching draw_alone 3)
+	draws=$(weight_us task_matching draw_job 32)
+	attest=$(weight_us task_matching attest_result) attests=$(weight_us task_matching attest_results 1,31)
 	commit=$(weight_us task_matching commit_result_waiting) commits=$(weight_us task_matching commit_result)
 	reveal=$(weight_us task_matching reveal_result_waiting) reveals=$(weight_us task_matching reveal_result)
-	awk -v t="$transfer" -v s="$submit" -v j="$job" -v d="$draw" -v d3="$draw3" -v a="$attest" -v c="$commit" -v cs="$commits" \
-		-v r="$reveal" -v rs="$reveals" 'BEGIN {
+	forget=$(weight_us task_matching agenda_forget)
+	awk -v t="$transfer" -v s="$submit" -v j="$job" -v d="$draw" -v d3="$draw3" -v ds="$draws" -v a="$attest" -v as="$attests" \
+		-v c="$commit" -v cs="$commits" -v r="$reveal" -v rs="$reveals" -v f="$forget" 'BEGIN {
+		line = "  %-42s %6.0f us  %5.2f transfers  %s\n"
 		printf "Weights, control: a transfer takes %.0f us\n", t
-		printf "  submit                        %6.0f us  %5.2f transfers\n", s, s / t
-		printf "  submit, each of a job of 32   %6.0f us  %5.2f transfers\n", j / 32, j / 32 / t
-		printf "  draw of one, of three         %6.0f, %.0f us\n", d, d3
-		printf "  life with one machine         %6.0f us  %5.2f transfers\n", s + d + a, (s + d + a) / t
+		printf line, "submit", s, s / t, "target 4"
+		printf line, "submit, each of a job of 32", j / 32, j / 32 / t, "target 2.5"
+		printf line, "draw, with one machine", d, d / t, ""
+		printf line, "draw, with three machines", d3, d3 / t, ""
+		printf line, "draw, each of a job of 32", ds / 32, ds / 32 / t, ""
+		printf line, "result", a, a / t, ""
+		printf line, "result, each of 32 of a job", as / 32, as / 32 / t, ""
+		printf line, "life with one machine", s + d + a, (s + d + a) / t, "target 15"
 		three = s + d3 + 2 * c + cs + 2 * r + rs
-		printf "  life with three machines      %6.0f us  %5.2f transfers\n", three, three / t
+		printf line, "life with three machines", three, three / t, "target 25"
+		many = (j + ds + as) / 32
+		printf line, "life, each of a job of 32", many, many / t, ""
+		printf line, "forgotten afterwards, each of eight of a job", f / 8, f / 8 / t, ""
 	}'
 }
 
-# What a draw of one machine reads and writes, for any number of machines.
+# What a draw of one machine reads and writes, for any number of machines: alone in its block, and each of a hundred.
 scale() {
-	echo "A draw, by machines in the supply"
-	echo "  machines   reads  writes"
-	local exponent reads writes
+	local exponent reads writes many_reads many_writes
+	echo "A draw of a task by itself, by machines in the supply (target 12 reads)"
+	echo "            alone in a block    each of 100 in a block"
+	echo "  machines   reads  writes       reads  writes"
 	for exponent in 3 4 5 6; do
 		read -r reads writes _ < <(measured task_matching draw_at_scale "$exponent" 2)
-		printf '%10s  %6s  %6s\n' "$((10 ** exponent))" "$reads" "$writes"
+		read -r many_reads many_writes _ < <(measured task_matching draw_hundred_at_scale "$exponent" 1)
+		awk -v e="$exponent" -v r="$reads" -v w="$writes" -v mr="$many_reads" -v mw="$many_writes" \
+			'BEGIN { printf "%10.0f  %6d  %6d      %6.1f  %6.1f\n", 10 ^ e, r, w, mr / 100, mw / 100 }'
 	done
 }
 

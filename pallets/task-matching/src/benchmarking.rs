@@ -398,7 +398,7 @@ mod benches {
 
 	/// As `draw_at_scale`, of 100 such tasks in one block.
 	#[benchmark(extra)]
-	fn draw_hundred_at_scale(e: Linear<4, 6>) -> Result<(), BenchmarkError> {
+	fn draw_hundred_at_scale(e: Linear<3, 6>) -> Result<(), BenchmarkError> {
 		large_crowd::<T>(REPLICAS_MAX, 10u32.saturating_pow(e))?;
 		for _ in 0..100 {
 			submit::<T>(1)?;
