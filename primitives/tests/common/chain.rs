@@ -157,7 +157,7 @@ impl Chain {
 	/// Tasks that are going to be drawn.
 	pub(crate) fn ahead(&self) -> Vec<TaskId> {
 		let ids = |(place, batch): (&(BlockNumber, u32), &Batch)| {
-			let ids = (self.drawn_of(*place)..batch.count).map(|n| u64::from(n));
+			let ids = (self.drawn_of(*place)..batch.count).map(u64::from);
 			ids.map(|n| batch.first + n).collect::<Vec<_>>()
 		};
 		self.frozen.iter().flat_map(ids).collect()

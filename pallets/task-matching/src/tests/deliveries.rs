@@ -63,7 +63,7 @@ fn outcome(deliver: impl FnOnce(Vec<TaskId>)) -> Outcome {
 		run_to(now() + 4);
 		check_invariants();
 		let money = [submitter(), provider(0), account(250)].map(|who| free(&who));
-		let jobs: Vec<_> = (0..7).map(|id| Jobs::<Test>::get(id)).collect();
+		let jobs: Vec<_> = (0..7).map(Jobs::<Test>::get).collect();
 		let [one, two, three] = money;
 		let events = System::events().into_iter().map(|record| record.event).collect::<Vec<_>>();
 		([one, two, three, at_stake(0)], worker(0), tasks, (jobs, events, supplied(0)).encode())

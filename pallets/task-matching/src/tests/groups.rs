@@ -113,7 +113,7 @@ proptest! {
 			add_machines(&sizes);
 			allow(draws);
 			for wish in &wishes {
-				submit_job(spec_of(wish.clone()), &vec![(0, 0); wish.5]);
+				submit_job(spec_of(*wish), &vec![(0, 0); wish.5]);
 			}
 			// Until the first of them miss their time.
 			for block in 2..12 {
