@@ -292,16 +292,17 @@ fn p3_a_group_that_the_budget_cuts_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn p6_a_batch_is_drawn_in_groups_of_sixteen() {
+fn p6_a_batch_is_drawn_in_groups() {
+	let most = u64::from(GROUP_MAX);
 	let mut chain = market_of(4, 64);
 	chain.now = 1;
-	let job = chain.submit(&with_replicas(1), 40);
+	let job = chain.submit(&with_replicas(1), 2 * GROUP_MAX + 8);
 	chain.run(&mut Draws::of(0));
 	chain.run(&mut Draws::of(100));
 	let looked: Vec<TaskId> = chain.looks().into_iter().map(|(id, _)| id).collect();
-	assert_eq!(looked, [job, job + 16, job + 32]);
+	assert_eq!(looked, [job, job + most, job + 2 * most]);
 	let counts: Vec<u16> = chain.agenda.iter().map(|(_, batch)| batch.count).collect();
-	assert_eq!(counts, [16, 16, 8]);
+	assert_eq!(counts, [GROUP_MAX, GROUP_MAX, 8]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// Most tasks that share a look at the supply.
-pub const GROUP_MAX: u16 = 16;
+pub const GROUP_MAX: u16 = 32;
 
 /// Tasks with successive numbers that were frozen together. They are of one job.
 #[derive(

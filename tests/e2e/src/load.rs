@@ -10,7 +10,12 @@ use aidragon_primitives::BlockNumber;
 use anyhow::{Context, Result};
 use codec::{Compact, Decode};
 use serde_json::{json, Value};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+	collections::BTreeMap,
+	fmt::{self, Display, Formatter},
+	fs,
+	path::Path,
+};
 
 /// Weight of a whole block: one second, in picoseconds.
 pub const BLOCK_PS: u64 = 1_000_000_000_000;
@@ -171,15 +176,18 @@ pub fn seconds_between(blocks: &[Block]) -> f64 {
 	}
 }
 
+/// The part of the blocks' weight that something took, on average.
+pub fn share(blocks: &[Block], taken_ps: impl Fn(&Block) -> u64) -> f64 {
+	let total: u64 = blocks.iter().map(taken_ps).sum();
+	total as f64 / (BLOCK_PS as f64 * blocks.len().max(1) as f64)
+}
+
 /// Where the weight and the time of some blocks went, in a line.
 pub fn describe(blocks: &[Block]) -> String {
-	let count = blocks.len().max(1) as u64;
-	let share = |total: u64| 100.0 * (total / count) as f64 / BLOCK_PS as f64;
-	let calls: u64 = blocks.iter().map(|block| block.calls_ps).sum();
-	let hooks: u64 = blocks.iter().map(|block| block.hooks_ps).sum();
+	let count = blocks.len().max(1);
 	let hooks_max = blocks.iter().map(|block| block.hooks_ps).max().unwrap_or(0);
 	let extrinsics: usize = blocks.iter().map(|block| block.extrinsics.len()).sum();
-	let build: u64 = blocks.iter().map(|block| block.authored.build_ms).sum();
+	let build_ms: u64 = blocks.iter().map(|block| block.authored.build_ms).sum();
 	let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
 	for block in blocks {
 		*ends.entry(&block.authored.end).or_default() += 1;
@@ -187,12 +195,27 @@ pub fn describe(blocks: &[Block]) -> String {
 	format!(
 		"{count} blocks, each on average: calls {:.1} %, hooks {:.1} % (at most {:.1} %) of the weight, {} extrinsics, \
 		 built in {} ms; ended by {ends:?}",
-		share(calls),
-		share(hooks),
+		100.0 * share(blocks, |block| block.calls_ps),
+		100.0 * share(blocks, |block| block.hooks_ps),
 		100.0 * hooks_max as f64 / BLOCK_PS as f64,
-		extrinsics as u64 / count,
-		build / count,
+		extrinsics / count,
+		build_ms / count as u64,
 	)
+}
+
+impl Display for Block {
+	fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+		write!(
+			formatter,
+			"block {} of {} extrinsics, calls {:.1} %, hooks {:.1} % of the weight, {} ms, {}",
+			self.number,
+			self.extrinsics.len(),
+			100.0 * self.calls_ps as f64 / BLOCK_PS as f64,
+			100.0 * self.hooks_ps as f64 / BLOCK_PS as f64,
+			self.authored.build_ms,
+			self.authored.end,
+		)
+	}
 }
 
 #[cfg(test)]

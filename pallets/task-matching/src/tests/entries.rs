@@ -158,7 +158,7 @@ fn p3_what_does_not_fit_a_block_stays_on_the_entry() {
 fn p6_groups_share_an_entry_each() {
 	build_and_execute(|| {
 		add_host(0);
-		let job = submit_job(cheap(), &[(0, 0); 40]);
+		let job = submit_job(cheap(), &[(0, 0); 2 * GROUP_MAX as usize + 8]);
 		run_to(3);
 		let group = u64::from(GROUP_MAX);
 		let batch = |first, count| Batch { first, count };

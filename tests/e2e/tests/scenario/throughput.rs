@@ -12,7 +12,7 @@ use aidragon_e2e::{
 	crew::Hand,
 	dragon::Dragon,
 	ledger::{account, Ledger},
-	load::{blocks, describe, extrinsics, seconds_between, Block, Signed},
+	load::{blocks, describe, extrinsics, seconds_between, share, Block, Signed},
 	market::PRICE_CAP,
 	node::Node,
 	puppet::{nowhere, Puppet},
@@ -31,7 +31,7 @@ use aidragon_primitives::{
 use anyhow::{bail, ensure, Context, Result};
 use futures::{future::try_join_all, StreamExt};
 use serde_json::json;
-use std::{path::PathBuf, time::Instant};
+use std::{collections::HashSet, path::PathBuf, time::Instant};
 
 /// Who has a machine each.
 const PROVIDERS: [&str; 8] =
@@ -82,13 +82,13 @@ async fn story(scene: Scene) -> Result<()> {
 	let tasks = tasks(&scene, &stage, crew, &submitters).await?;
 	let ratio = tasks.per_s / transfers.per_s;
 	scene.say(format_args!("tasks over transfers: {ratio:.3}"));
-	println!(
-		"throughput: transfers_per_s={:.1} tasks_per_s={:.1} ratio={ratio:.3} tasks={TASKS} jobs={} {}",
+	print(&format!(
+		"transfers_per_s={:.1} tasks_per_s={:.1} ratio={ratio:.3} tasks={TASKS} jobs={} {}",
 		transfers.per_s,
 		tasks.per_s,
 		TASKS / JOB_TASKS,
 		tasks.details,
-	);
+	));
 	everything_settled(&stage.chain, &submitters).await?;
 	let (from, to) = (tasks.first, tasks.last);
 	node.finalized_beyond(&stage.chain, to, seconds(60)).await?;
@@ -96,6 +96,13 @@ async fn story(scene: Scene) -> Result<()> {
 	every_draw_holds(&scene, &dragon, from, to).await?;
 	ensure!(ratio >= RATIO_MIN, "only {ratio:.3} tasks for each transfer");
 	Ok(())
+}
+
+/// The result, for `scripts/measure.sh`.
+#[allow(clippy::print_stdout, reason = "stdout is for results")]
+fn print(figures: &str) {
+	// What the test's frame says of it stands on the same line.
+	println!("\nthroughput: {figures}");
 }
 
 /// What is acted on.
@@ -214,8 +221,7 @@ async fn count_transfers(
 	last: BlockNumber,
 ) -> Result<Measured> {
 	let blocks = stage.blocks(first, last).await?;
-	let sent: std::collections::HashSet<&String> =
-		signed.iter().flat_map(Signed::transactions).collect();
+	let sent: HashSet<&String> = signed.iter().flat_map(Signed::transactions).collect();
 	// From the first block's time to the last one's, the transfers of all but the first came.
 	let counted: usize = blocks
 		.iter()
@@ -291,44 +297,33 @@ async fn count_tasks(
 	end: BlockNumber,
 ) -> Result<Measured> {
 	let blocks = stage.blocks(before + 1, end).await?;
-	let (mut settled, mut drawn) = (Vec::new(), Vec::new());
-	let mut last = (0, 0);
+	let (mut settled, mut drawn, mut last) = (Vec::new(), Vec::new(), (0, 0));
 	for block in &blocks {
 		let head = stage.chain.head_at(block.number).await?;
 		let so_far = progress(&stage.chain, machines, &head).await?;
-		settled.push(so_far.0 - last.0);
-		drawn.push(so_far.1 - last.1);
+		let (newly_settled, newly_drawn) = (so_far.0 - last.0, so_far.1 - last.1);
+		scene.say(format_args!("{newly_drawn} drawn, {newly_settled} settled: {block}"));
+		settled.push(newly_settled);
+		drawn.push(newly_drawn);
 		last = so_far;
-		scene.say(format_args!(
-			"block {}: {} drawn, {} settled, {} extrinsics, calls {:.1} %, hooks {:.1} %, {} ms, {}",
-			block.number,
-			drawn.last().unwrap_or(&0),
-			settled.last().unwrap_or(&0),
-			block.extrinsics.len(),
-			block.calls_ps as f64 / 1e10,
-			block.hooks_ps as f64 / 1e10,
-			block.authored.build_ms,
-			block.authored.end,
-		));
 	}
-	// From the first settlement to the last, what the first block settled was there already.
+	// What the first block with a settlement settled was on its way before it.
 	let begin = settled.iter().position(|count| *count > 0).context("nothing was settled")?;
 	let counted: usize = settled.iter().skip(begin + 1).sum();
 	let busy = &blocks[begin..];
 	let per_s = counted as f64 / seconds_between(busy);
-	let draws_max = drawn.iter().max().copied().unwrap_or(0);
-	let settled_max = settled.iter().max().copied().unwrap_or(0);
 	scene.say(format_args!("{counted} tasks in {:.1} s", seconds_between(busy)));
 	scene.say(format_args!("tasks: {per_s:.1} per second; {}", describe(busy)));
-	Ok(Measured {
-		per_s,
-		first: before + 1,
-		last: end,
-		details: format!(
-			"blocks={} draws_per_block_max={draws_max} settled_per_block_max={settled_max}",
-			busy.len()
-		),
-	})
+	let most = |counts: &[usize]| counts.iter().max().copied().unwrap_or(0);
+	let details = format!(
+		"blocks={} draws_per_block_max={} settled_per_block_max={} hooks_share={:.3} calls_share={:.3}",
+		busy.len(),
+		most(&drawn),
+		most(&settled),
+		share(busy, |block| block.hooks_ps),
+		share(busy, |block| block.calls_ps),
+	);
+	Ok(Measured { per_s, first: before + 1, last: end, details })
 }
 
 /// A job of trivial tasks.
