@@ -3,8 +3,8 @@
 #
 #   scripts/measure.sh proof [PART ...]      proving a machine, in some 20 minutes: prover memory threads shared repeated
 #                                            on_chain on_chain_memory per_block
-#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 30 minutes: weights scale instructions
-#                                            market fairness grinding placement million
+#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 40 minutes: weights scale throughput
+#                                            instructions market fairness grinding placement million
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
 set -euo pipefail
@@ -200,9 +200,22 @@ scale() {
 	done
 }
 
+# Tasks that one development node settles in a second, beside its transfers, in one run of an end-to-end test. The node's log
+# says what the blocks were full of.
+throughput() {
+	local line
+	line=$(cargo test --workspace --locked --test scenarios -- --exact scenario::throughput::tasks_settle_at_a_fair_part_of_the_rate_of_transfers \
+		--nocapture | tee /dev/stderr | grep '^throughput: ') || die "the scenario throughput failed"
+	echo "$line" | tr ' ' '\n' | awk -F = '{ field[$1] = $2 } END {
+		printf "Tasks settled per second on one node, jobs of 32, trivial work\n"
+		printf "  tasks %.1f, control: transfers %.1f, ratio %.3f, target 0.25\n", field["tasks_per_s"], field["transfers_per_s"], field["ratio"]
+		printf "  %d tasks drawn per block at most, %d settled\n", field["draws_per_block_max"], field["settled_per_block_max"]
+	}'
+}
+
 case "${1:-}" in
 	proof) PARTS=(prover memory threads shared repeated on_chain on_chain_memory per_block) ;;
-	matching) PARTS=(weights scale instructions market fairness grinding placement million) ;;
+	matching) PARTS=(weights scale throughput instructions market fairness grinding placement million) ;;
 	*) usage ;;
 esac
 shift

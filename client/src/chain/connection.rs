@@ -165,6 +165,15 @@ impl Chain {
 		self.constant(pallet, name)
 	}
 
+	/// The number of a pallet, as the runtime's metadata gives it.
+	pub(super) fn pallet_index(&self, pallet: &str) -> Result<u8, ChainError> {
+		let found = self.inner.metadata.pallet_by_name(pallet);
+		let found = found.ok_or_else(|| ChainError::Incompatible {
+			reason: format!("it lacks pallet {pallet}"),
+		})?;
+		Ok(found.call_index())
+	}
+
 	fn constant<T: DecodeAll>(&self, pallet: &str, name: &str) -> Result<T, ChainError> {
 		let found = self
 			.inner

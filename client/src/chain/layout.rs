@@ -53,7 +53,7 @@ pub(super) const JOBS: Entry = entry("TaskMatching", "Jobs", &[Twox64Concat]);
 pub(super) const TASKS: Entry = entry("TaskMatching", "Tasks", &[Twox64Concat]);
 pub(super) const ASSIGNMENTS: Entry =
 	entry("TaskMatching", "Assignments", &[Twox64Concat, Twox64Concat]);
-pub(super) const ESCROWED: Entry = entry("TokenRewards", "Escrowed", &[Blake2_128Concat]);
+pub(super) const HOLDS: Entry = entry("Balances", "Holds", &[Blake2_128Concat]);
 pub(super) const ERA_POINTS: Entry = entry("TokenRewards", "EraPoints", &[Twox64Concat]);
 pub(super) const PROVIDER_POINTS: Entry =
 	entry("TokenRewards", "ProviderPoints", &[Twox64Concat, Blake2_128Concat]);
@@ -86,7 +86,7 @@ const ENTRIES: [&Entry; 30] = [
 	&JOBS,
 	&TASKS,
 	&ASSIGNMENTS,
-	&ESCROWED,
+	&HOLDS,
 	&ERA_POINTS,
 	&PROVIDER_POINTS,
 ];

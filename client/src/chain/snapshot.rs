@@ -170,7 +170,13 @@ impl Snapshot {
 
 	/// What is on hold for an account's live tasks.
 	pub async fn escrowed(&self, account: &AccountId) -> Result<Balance, ChainError> {
-		Ok(self.value(&layout::ESCROWED, &[&account.0]).await?.unwrap_or(0))
+		// Each hold has its pallet and the number of its reason there; tasks are the only reason of that pallet.
+		let holds: Option<Vec<((u8, u8), Balance)>> =
+			self.value(&layout::HOLDS, &[&account.0]).await?;
+		let task_escrow = (self.chain.pallet_index("TokenRewards")?, 0);
+		let of_tasks =
+			|(reason, amount): ((u8, u8), Balance)| (reason == task_escrow).then_some(amount);
+		Ok(holds.into_iter().flatten().find_map(of_tasks).unwrap_or(0))
 	}
 
 	/// All points of an era.

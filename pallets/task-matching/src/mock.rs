@@ -628,3 +628,9 @@ pub(crate) fn build_and_execute(test: impl FnOnce()) {
 		assert_eq!(Balances::total_issuance(), issuance, "P1: nothing is created or lost");
 	});
 }
+
+/// What is on hold for tasks, of all who may submit some.
+pub(crate) fn on_hold_for_tasks() -> Balance {
+	let accounts = frame_system::Account::<Test>::iter_keys();
+	accounts.map(|account| <TokenRewards as interface::Escrow<_>>::locked(&account)).sum()
+}

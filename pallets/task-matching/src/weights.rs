@@ -96,8 +96,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:0 w:1)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	fn submit_task() -> Weight {
-		// Measured 243 bytes; at least 153_998 ns.
-		Weight::from_parts(161_959_000, 3593)
+		// Measured 243 bytes; at least 152_146 ns.
+		Weight::from_parts(158_414_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
@@ -122,9 +122,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:0 w:256)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	fn submit_job(n: u32) -> Weight {
-		// Measured 243 bytes; at least 155_110 ns.
-		Weight::from_parts(43_615_601, 3593)
-			.saturating_add(Weight::from_parts(9_739_917, 0).saturating_mul(n.into()))
+		// Measured 243 bytes; at least 154_569 ns.
+		Weight::from_parts(142_693_026, 3593)
+			.saturating_add(Weight::from_parts(7_709_091, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(8))
 			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
@@ -166,8 +166,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn cancel_task() -> Weight {
-		// Measured 3583 bytes; at least 865_542 ns.
-		Weight::from_parts(968_985_000, 13775)
+		// Measured 3467 bytes; at least 846_133 ns.
+		Weight::from_parts(948_034_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(29))
 			.saturating_add(T::DbWeight::get().writes(28))
 	}
@@ -192,8 +192,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn cancel_idle_task() -> Weight {
-		// Measured 1257 bytes; at least 243_170 ns.
-		Weight::from_parts(257_962_000, 10703)
+		// Measured 1180 bytes; at least 241_457 ns.
+		Weight::from_parts(250_591_000, 10703)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
@@ -228,9 +228,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:768)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn cancel_job(n: u32) -> Weight {
-		// Measured 4593 bytes; at least 487_452 ns.
-		Weight::from_parts(3_382_664_673, 10703)
-			.saturating_add(Weight::from_parts(331_343_611, 0).saturating_mul(n.into()))
+		// Measured 4080 bytes; at least 461_623 ns.
+		Weight::from_parts(471_368_000, 10703)
+			.saturating_add(Weight::from_parts(248_091_499, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(13))
@@ -248,8 +248,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn commit_result() -> Weight {
-		// Measured 1363 bytes; at least 86_448 ns.
-		Weight::from_parts(99_116_000, 4565)
+		// Measured 1247 bytes; at least 81_150 ns.
+		Weight::from_parts(92_627_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -260,8 +260,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Jobs` (r:1 w:0)
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	fn commit_result_waiting() -> Weight {
-		// Measured 1273 bytes; at least 65_577 ns.
-		Weight::from_parts(78_997_000, 4565)
+		// Measured 1157 bytes; at least 63_144 ns.
+		Weight::from_parts(72_908_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -306,8 +306,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn reveal_result() -> Weight {
-		// Measured 3986 bytes; at least 1_005_108 ns.
-		Weight::from_parts(1_084_446_000, 14005)
+		// Measured 3871 bytes; at least 982_275 ns.
+		Weight::from_parts(1_041_782_000, 14005)
 			.saturating_add(T::DbWeight::get().reads(33))
 			.saturating_add(T::DbWeight::get().writes(30))
 	}
@@ -320,8 +320,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn reveal_result_waiting() -> Weight {
-		// Measured 1423 bytes; at least 145_175 ns.
-		Weight::from_parts(161_559_000, 4565)
+		// Measured 1307 bytes; at least 133_618 ns.
+		Weight::from_parts(150_372_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -366,8 +366,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn attest_result() -> Weight {
-		// Measured 2459 bytes; at least 463_566 ns.
-		Weight::from_parts(511_458_000, 13775)
+		// Measured 2369 bytes; at least 451_749 ns.
+		Weight::from_parts(487_762_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().writes(18))
 	}
@@ -410,10 +410,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:63)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn attest_results(j: u32, m: u32) -> Weight {
-		// Measured 1809 bytes; at least 11_140_777 ns.
-		Weight::from_parts(11_152_014_000, 10703)
-			.saturating_add(Weight::from_parts(297_085_958, 0).saturating_mul(j.into()))
-			.saturating_add(Weight::from_parts(155_612_573, 0).saturating_mul(m.into()))
+		// Measured 1784 bytes; at least 10_736_730 ns.
+		Weight::from_parts(10_790_815_916, 10703)
+			.saturating_add(Weight::from_parts(255_960_804, 0).saturating_mul(j.into()))
+			.saturating_add(Weight::from_parts(147_755_180, 0).saturating_mul(m.into()))
 			.saturating_add(T::DbWeight::get().reads(14))
 			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(j.into())))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(m.into())))
@@ -452,8 +452,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Frozen` (r:0 w:1)
 	// Proof: `TaskMatching::Frozen` (`max_values`: None, `max_size`: Some(26), added: 2501, mode: `MaxEncodedLen`)
 	fn decline_task() -> Weight {
-		// Measured 2335 bytes; at least 189_671 ns.
-		Weight::from_parts(226_535_000, 13775)
+		// Measured 2232 bytes; at least 179_386 ns.
+		Weight::from_parts(216_010_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(13))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
@@ -482,8 +482,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn decline_task_waiting() -> Weight {
-		// Measured 2327 bytes; at least 164_914 ns.
-		Weight::from_parts(247_456_000, 13775)
+		// Measured 2211 bytes; at least 154_769 ns.
+		Weight::from_parts(171_845_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
@@ -492,53 +492,75 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:12 w:0)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	fn draw_look(p: u32, b: u32) -> Weight {
-		// Measured 89 bytes; at least 190_231 ns.
-		Weight::from_parts(193_717_000, 13775)
-			.saturating_add(Weight::from_parts(9_792_234, 0).saturating_mul(p.into()))
-			.saturating_add(Weight::from_parts(92_790, 0).saturating_mul(b.into()))
+		// Measured 89 bytes; at least 184_634 ns.
+		Weight::from_parts(188_930_000, 13775)
+			.saturating_add(Weight::from_parts(6_470_574, 0).saturating_mul(p.into()))
+			.saturating_add(Weight::from_parts(74_247, 0).saturating_mul(b.into()))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(p.into()))
 	}
-	// Storage: `TaskMatching::Tasks` (r:1 w:1)
+	// Storage: `TaskMatching::Tasks` (r:32 w:32)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::Jobs` (r:1 w:0)
+	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	// Storage: `Timestamp::Now` (r:1 w:0)
 	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Workers` (r:3 w:3)
+	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:0)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPages` (r:3 w:1)
+	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:1 w:1)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(604), added: 3079, mode: `MaxEncodedLen`)
-	// Storage: `ResourceVerification::Capabilities` (r:3 w:0)
+	// Storage: `ResourceVerification::Capabilities` (r:1 w:0)
 	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(53), added: 2528, mode: `MaxEncodedLen`)
-	// Storage: `NodeRegistry::Providers` (r:3 w:3)
+	// Storage: `NodeRegistry::Providers` (r:1 w:1)
 	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
 	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPages` (r:5 w:5)
-	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::Assignments` (r:0 w:32)
+	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
+	fn draw_alike(t: u32) -> Weight {
+		// Measured 7425 bytes; at least 194_958 ns.
+		Weight::from_parts(149_929_639, 18060)
+			.saturating_add(Weight::from_parts(58_030_572, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(t.into())))
+			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(t.into()))
+	}
+	// Storage: `TaskMatching::Tasks` (r:32 w:32)
+	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::Jobs` (r:1 w:0)
+	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
+	// Storage: `Timestamp::Now` (r:1 w:0)
+	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::Assignments` (r:0 w:3)
+	// Storage: `TaskMatching::SupplyPages` (r:5 w:3)
+	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Workers` (r:32 w:32)
+	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(604), added: 3079, mode: `MaxEncodedLen`)
+	// Storage: `ResourceVerification::Capabilities` (r:32 w:0)
+	// Proof: `ResourceVerification::Capabilities` (`max_values`: None, `max_size`: Some(53), added: 2528, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::Providers` (r:32 w:32)
+	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
+	// Storage: `NodeRegistry::ClassThresholds` (r:1 w:0)
+	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::Assignments` (r:0 w:32)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPlaces` (r:0 w:6)
+	// Storage: `TaskMatching::SupplyPlaces` (r:0 w:32)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
-	fn draw_alike(t: u32) -> Weight {
-		// Measured 1867 bytes; at least 233_917 ns.
-		Weight::from_parts(122_461_945, 13775)
-			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(t.into())))
-			.saturating_add(T::DbWeight::get().writes(4))
-			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(t.into())))
-			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
-	}
 	fn draw_apart(t: u32) -> Weight {
-		// Measured 1867 bytes; at least 233_917 ns.
-		Weight::from_parts(122_461_945, 13775)
-			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(t.into())))
-			.saturating_add(T::DbWeight::get().writes(4))
-			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(t.into())))
-			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
+		// Measured 5504 bytes; at least 290_330 ns.
+		Weight::from_parts(223_633_760, 29440)
+			.saturating_add(Weight::from_parts(129_502_560, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(t.into())))
+			.saturating_add(T::DbWeight::get().writes(10))
+			.saturating_add(T::DbWeight::get().writes((5_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 3079).saturating_mul(t.into()))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:0)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(604), added: 3079, mode: `MaxEncodedLen`)
@@ -551,8 +573,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	fn draw_vain() -> Weight {
-		// Measured 3198 bytes; at least 84_365 ns.
-		Weight::from_parts(91_936_000, 13775)
+		// Measured 3198 bytes; at least 82_702 ns.
+		Weight::from_parts(89_062_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -571,8 +593,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Waiting` (r:0 w:1)
 	// Proof: `TaskMatching::Waiting` (`max_values`: None, `max_size`: Some(27), added: 2502, mode: `MaxEncodedLen`)
 	fn draw_nothing() -> Weight {
-		// Measured 641 bytes; at least 52_128 ns.
-		Weight::from_parts(57_775_000, 13775)
+		// Measured 563 bytes; at least 50_956 ns.
+		Weight::from_parts(53_610_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -591,8 +613,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn draw_late() -> Weight {
-		// Measured 998 bytes; at least 144_414 ns.
-		Weight::from_parts(151_344_000, 4565)
+		// Measured 920 bytes; at least 142_120 ns.
+		Weight::from_parts(147_659_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
@@ -601,8 +623,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn draw_group() -> Weight {
-		// Measured 6 bytes; at least 10_385 ns.
-		Weight::from_parts(11_417_000, 3481)
+		// Measured 6 bytes; at least 10_596 ns.
+		Weight::from_parts(11_457_000, 3481)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -619,8 +641,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:1 w:0)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	fn frozen_step() -> Weight {
-		// Measured 518 bytes; at least 50_414 ns.
-		Weight::from_parts(53_319_000, 4065)
+		// Measured 476 bytes; at least 49_002 ns.
+		Weight::from_parts(51_547_000, 4065)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -645,8 +667,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Timestamp::Now` (r:1 w:0)
 	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn wake_step() -> Weight {
-		// Measured 1196 bytes; at least 134_940 ns.
-		Weight::from_parts(163_282_000, 10703)
+		// Measured 1119 bytes; at least 129_883 ns.
+		Weight::from_parts(136_762_000, 10703)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -655,8 +677,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	fn agenda_step() -> Weight {
-		// Measured 37 bytes; at least 12_979 ns.
-		Weight::from_parts(14_601_000, 3481)
+		// Measured 37 bytes; at least 13_129 ns.
+		Weight::from_parts(14_151_000, 3481)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -695,8 +717,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaCursor` (r:0 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn agenda_close() -> Weight {
-		// Measured 2560 bytes; at least 294_366 ns.
-		Weight::from_parts(324_000_000, 13775)
+		// Measured 2444 bytes; at least 289_709 ns.
+		Weight::from_parts(453_341_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(22))
 			.saturating_add(T::DbWeight::get().writes(23))
 	}
@@ -747,8 +769,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaCursor` (r:0 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn agenda_settle() -> Weight {
-		// Measured 3992 bytes; at least 853_243 ns.
-		Weight::from_parts(934_785_000, 13775)
+		// Measured 3875 bytes; at least 838_471 ns.
+		Weight::from_parts(931_269_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(35))
 			.saturating_add(T::DbWeight::get().writes(35))
 	}
@@ -763,8 +785,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaCursor` (r:0 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn agenda_forget() -> Weight {
-		// Measured 605 bytes; at least 63_574 ns.
-		Weight::from_parts(68_351_000, 4565)
+		// Measured 569 bytes; at least 63_314 ns.
+		Weight::from_parts(105_707_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(12))
 	}
@@ -777,8 +799,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Frozen` (r:0 w:1)
 	// Proof: `TaskMatching::Frozen` (`max_values`: None, `max_size`: Some(26), added: 2501, mode: `MaxEncodedLen`)
 	fn agenda_advance() -> Weight {
-		// Measured 14567 bytes; at least 1_575_033 ns.
-		Weight::from_parts(1_733_877_000, 788190)
+		// Measured 14448 bytes; at least 1_568_563 ns.
+		Weight::from_parts(1_684_665_000, 788190)
 			.saturating_add(T::DbWeight::get().reads(258))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -799,8 +821,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::WaitingIndex` (r:1 w:1)
 	// Proof: `TaskMatching::WaitingIndex` (`max_values`: Some(1), `max_size`: Some(9218), added: 9713, mode: `MaxEncodedLen`)
 	fn agenda_expire() -> Weight {
-		// Measured 4987 bytes; at least 998_268 ns.
-		Weight::from_parts(1_068_552_000, 25590)
+		// Measured 4623 bytes; at least 975_254 ns.
+		Weight::from_parts(1_031_197_000, 25590)
 			.saturating_add(T::DbWeight::get().reads(22))
 			.saturating_add(T::DbWeight::get().writes(22))
 	}
@@ -833,8 +855,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Frozen` (r:0 w:4)
 	// Proof: `TaskMatching::Frozen` (`max_values`: None, `max_size`: Some(26), added: 2501, mode: `MaxEncodedLen`)
 	fn agenda_silent() -> Weight {
-		// Measured 1760 bytes; at least 382_577 ns.
-		Weight::from_parts(417_098_000, 13775)
+		// Measured 1670 bytes; at least 372_873 ns.
+		Weight::from_parts(396_407_000, 13775)
 			.saturating_add(T::DbWeight::get().reads(17))
 			.saturating_add(T::DbWeight::get().writes(21))
 	}
@@ -843,30 +865,30 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn submit_task() -> Weight {
-		Weight::from_parts(161_959_000, 3593)
+		Weight::from_parts(158_414_000, 3593)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(10))
 	}
 	fn submit_job(n: u32) -> Weight {
-		Weight::from_parts(43_615_601, 3593)
-			.saturating_add(Weight::from_parts(9_739_917, 0).saturating_mul(n.into()))
+		Weight::from_parts(142_693_026, 3593)
+			.saturating_add(Weight::from_parts(7_709_091, 0).saturating_mul(n.into()))
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(8))
 			.saturating_add(ParityDbWeight::get().writes((1_u64).saturating_mul(n.into())))
 	}
 	fn cancel_task() -> Weight {
-		Weight::from_parts(968_985_000, 13775)
+		Weight::from_parts(948_034_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(29))
 			.saturating_add(ParityDbWeight::get().writes(28))
 	}
 	fn cancel_idle_task() -> Weight {
-		Weight::from_parts(257_962_000, 10703)
+		Weight::from_parts(250_591_000, 10703)
 			.saturating_add(ParityDbWeight::get().reads(10))
 			.saturating_add(ParityDbWeight::get().writes(10))
 	}
 	fn cancel_job(n: u32) -> Weight {
-		Weight::from_parts(3_382_664_673, 10703)
-			.saturating_add(Weight::from_parts(331_343_611, 0).saturating_mul(n.into()))
+		Weight::from_parts(471_368_000, 10703)
+			.saturating_add(Weight::from_parts(248_091_499, 0).saturating_mul(n.into()))
 			.saturating_add(ParityDbWeight::get().reads(21))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(n.into())))
 			.saturating_add(ParityDbWeight::get().writes(13))
@@ -874,34 +896,34 @@ impl WeightInfo for () {
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(n.into()))
 	}
 	fn commit_result() -> Weight {
-		Weight::from_parts(99_116_000, 4565)
+		Weight::from_parts(92_627_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn commit_result_waiting() -> Weight {
-		Weight::from_parts(78_997_000, 4565)
+		Weight::from_parts(72_908_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn reveal_result() -> Weight {
-		Weight::from_parts(1_084_446_000, 14005)
+		Weight::from_parts(1_041_782_000, 14005)
 			.saturating_add(ParityDbWeight::get().reads(33))
 			.saturating_add(ParityDbWeight::get().writes(30))
 	}
 	fn reveal_result_waiting() -> Weight {
-		Weight::from_parts(161_559_000, 4565)
+		Weight::from_parts(150_372_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn attest_result() -> Weight {
-		Weight::from_parts(511_458_000, 13775)
+		Weight::from_parts(487_762_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(21))
 			.saturating_add(ParityDbWeight::get().writes(18))
 	}
 	fn attest_results(j: u32, m: u32) -> Weight {
-		Weight::from_parts(11_152_014_000, 10703)
-			.saturating_add(Weight::from_parts(297_085_958, 0).saturating_mul(j.into()))
-			.saturating_add(Weight::from_parts(155_612_573, 0).saturating_mul(m.into()))
+		Weight::from_parts(10_790_815_916, 10703)
+			.saturating_add(Weight::from_parts(255_960_804, 0).saturating_mul(j.into()))
+			.saturating_add(Weight::from_parts(147_755_180, 0).saturating_mul(m.into()))
 			.saturating_add(ParityDbWeight::get().reads(14))
 			.saturating_add(ParityDbWeight::get().reads((5_u64).saturating_mul(j.into())))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(m.into())))
@@ -912,103 +934,103 @@ impl WeightInfo for () {
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(m.into()))
 	}
 	fn decline_task() -> Weight {
-		Weight::from_parts(226_535_000, 13775)
+		Weight::from_parts(216_010_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(13))
 			.saturating_add(ParityDbWeight::get().writes(10))
 	}
 	fn decline_task_waiting() -> Weight {
-		Weight::from_parts(247_456_000, 13775)
+		Weight::from_parts(171_845_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(12))
 			.saturating_add(ParityDbWeight::get().writes(8))
 	}
 	fn draw_look(p: u32, b: u32) -> Weight {
-		Weight::from_parts(193_717_000, 13775)
-			.saturating_add(Weight::from_parts(9_792_234, 0).saturating_mul(p.into()))
-			.saturating_add(Weight::from_parts(92_790, 0).saturating_mul(b.into()))
+		Weight::from_parts(188_930_000, 13775)
+			.saturating_add(Weight::from_parts(6_470_574, 0).saturating_mul(p.into()))
+			.saturating_add(Weight::from_parts(74_247, 0).saturating_mul(b.into()))
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(p.into()))
 	}
 	fn draw_alike(t: u32) -> Weight {
-		Weight::from_parts(122_461_945, 13775)
-			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
+		Weight::from_parts(149_929_639, 18060)
+			.saturating_add(Weight::from_parts(58_030_572, 0).saturating_mul(t.into()))
 			.saturating_add(ParityDbWeight::get().reads(10))
-			.saturating_add(ParityDbWeight::get().reads((3_u64).saturating_mul(t.into())))
-			.saturating_add(ParityDbWeight::get().writes(4))
-			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(t.into())))
-			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
+			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(t.into())))
+			.saturating_add(ParityDbWeight::get().writes(3))
+			.saturating_add(ParityDbWeight::get().writes((2_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(t.into()))
 	}
 	fn draw_apart(t: u32) -> Weight {
-		Weight::from_parts(122_461_945, 13775)
-			.saturating_add(Weight::from_parts(168_057_847, 0).saturating_mul(t.into()))
-			.saturating_add(ParityDbWeight::get().reads(10))
-			.saturating_add(ParityDbWeight::get().reads((3_u64).saturating_mul(t.into())))
-			.saturating_add(ParityDbWeight::get().writes(4))
-			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(t.into())))
-			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(t.into()))
+		Weight::from_parts(223_633_760, 29440)
+			.saturating_add(Weight::from_parts(129_502_560, 0).saturating_mul(t.into()))
+			.saturating_add(ParityDbWeight::get().reads(9))
+			.saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(t.into())))
+			.saturating_add(ParityDbWeight::get().writes(10))
+			.saturating_add(ParityDbWeight::get().writes((5_u64).saturating_mul(t.into())))
+			.saturating_add(Weight::from_parts(0, 3079).saturating_mul(t.into()))
 	}
 	fn draw_vain() -> Weight {
-		Weight::from_parts(91_936_000, 13775)
+		Weight::from_parts(89_062_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn draw_nothing() -> Weight {
-		Weight::from_parts(57_775_000, 13775)
+		Weight::from_parts(53_610_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn draw_late() -> Weight {
-		Weight::from_parts(151_344_000, 4565)
+		Weight::from_parts(147_659_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(7))
 	}
 	fn draw_group() -> Weight {
-		Weight::from_parts(11_417_000, 3481)
+		Weight::from_parts(11_457_000, 3481)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn frozen_step() -> Weight {
-		Weight::from_parts(53_319_000, 4065)
+		Weight::from_parts(51_547_000, 4065)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn wake_step() -> Weight {
-		Weight::from_parts(163_282_000, 10703)
+		Weight::from_parts(136_762_000, 10703)
 			.saturating_add(ParityDbWeight::get().reads(10))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn agenda_step() -> Weight {
-		Weight::from_parts(14_601_000, 3481)
+		Weight::from_parts(14_151_000, 3481)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn agenda_close() -> Weight {
-		Weight::from_parts(324_000_000, 13775)
+		Weight::from_parts(453_341_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(22))
 			.saturating_add(ParityDbWeight::get().writes(23))
 	}
 	fn agenda_settle() -> Weight {
-		Weight::from_parts(934_785_000, 13775)
+		Weight::from_parts(931_269_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(35))
 			.saturating_add(ParityDbWeight::get().writes(35))
 	}
 	fn agenda_forget() -> Weight {
-		Weight::from_parts(68_351_000, 4565)
+		Weight::from_parts(105_707_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(12))
 	}
 	fn agenda_advance() -> Weight {
-		Weight::from_parts(1_733_877_000, 788190)
+		Weight::from_parts(1_684_665_000, 788190)
 			.saturating_add(ParityDbWeight::get().reads(258))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn agenda_expire() -> Weight {
-		Weight::from_parts(1_068_552_000, 25590)
+		Weight::from_parts(1_031_197_000, 25590)
 			.saturating_add(ParityDbWeight::get().reads(22))
 			.saturating_add(ParityDbWeight::get().writes(22))
 	}
 	fn agenda_silent() -> Weight {
-		Weight::from_parts(417_098_000, 13775)
+		Weight::from_parts(396_407_000, 13775)
 			.saturating_add(ParityDbWeight::get().reads(17))
 			.saturating_add(ParityDbWeight::get().writes(21))
 	}

@@ -1,14 +1,15 @@
 //! Task money: on hold, returned or paid.
 
-use crate::{Config, Escrowed, Event, HoldReason, Pallet};
+use crate::{Config, Event, HoldReason, Pallet};
 use aidragon_primitives::{
 	interface::{Escrow, EscrowError, Payment},
 	payout, Balance,
 };
 use frame_support::{
+	ensure,
 	storage::{with_transaction, TransactionOutcome},
 	traits::{
-		fungible::MutateHold,
+		fungible::{InspectHold, MutateHold},
 		tokens::{Fortitude, Precision, Restriction},
 		Get,
 	},
@@ -37,16 +38,15 @@ impl<T: Config> Pallet<T> {
 		.map(|_| ())
 	}
 
-	/// Takes `amount` off the account of what is on hold, and the entry with the last of it.
-	fn reduce_escrowed(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
-		Escrowed::<T>::try_mutate_exists(who, |slot| {
-			let left = slot
-				.unwrap_or_default()
-				.checked_sub(amount)
-				.ok_or(EscrowError::InsufficientEscrow)?;
-			*slot = (left > 0).then_some(left);
-			Ok(())
-		})
+	/// Checks that at least `amount` is on hold for tasks of `who`.
+	fn ensure_held(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
+		ensure!(Self::held(who) >= amount, EscrowError::InsufficientEscrow);
+		Ok(())
+	}
+
+	/// What is on hold for the live tasks of `who`.
+	fn held(who: &T::AccountId) -> Balance {
+		T::Currency::balance_on_hold(&HoldReason::TaskEscrow.into(), who)
 	}
 
 	/// Runs `change` so that it is undone where it fails: money moves wholly or not at all.
@@ -71,16 +71,8 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 		if amount == 0 {
 			return Ok(());
 		}
-		let change = || {
-			let total = Escrowed::<T>::get(who)
-				.checked_add(amount)
-				.ok_or(EscrowError::InsufficientFunds)?;
-			T::Currency::hold(&HoldReason::TaskEscrow.into(), who, amount)
-				.map_err(|_| EscrowError::InsufficientFunds)?;
-			Escrowed::<T>::insert(who, total);
-			Ok(())
-		};
-		Self::atomically(change, EscrowError::InsufficientFunds)
+		T::Currency::hold(&HoldReason::TaskEscrow.into(), who, amount)
+			.map_err(|_| EscrowError::InsufficientFunds)
 	}
 
 	fn unlock(who: &T::AccountId, amount: Balance) -> Result<(), EscrowError> {
@@ -88,7 +80,7 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 			return Ok(());
 		}
 		let change = || {
-			Self::reduce_escrowed(who, amount)?;
+			Self::ensure_held(who, amount)?;
 			T::Currency::release(&HoldReason::TaskEscrow.into(), who, amount, Precision::Exact)
 				.map_err(|_| EscrowError::InsufficientEscrow)?;
 			Ok(())
@@ -100,7 +92,7 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 		let Payment { task, from, provider, gross, earns_points } = *payment;
 		let split = payout::split(gross, T::ProtocolShareParts::get());
 		let change = || {
-			Self::reduce_escrowed(from, gross)?;
+			Self::ensure_held(from, gross)?;
 			Self::move_held(from, provider, split.provider)
 				.and_then(|()| Self::move_held(from, &T::Treasury::get(), split.protocol))
 				.map_err(|_| EscrowError::CannotReceive)
@@ -119,6 +111,6 @@ impl<T: Config> Escrow<T::AccountId> for Pallet<T> {
 	}
 
 	fn locked(who: &T::AccountId) -> Balance {
-		Escrowed::<T>::get(who)
+		Self::held(who)
 	}
 }

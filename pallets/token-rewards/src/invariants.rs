@@ -1,20 +1,12 @@
 //! What must hold in every block.
 
-use crate::{Config, EraMinted, EraPoints, Escrowed, HoldReason, Pallet, ProviderPoints};
-use frame_support::{
-	ensure,
-	traits::{fungible::InspectHold, Get},
-};
+use crate::{Config, EraMinted, EraPoints, Pallet, ProviderPoints};
+use frame_support::{ensure, traits::Get};
 use sp_runtime::TryRuntimeError;
 
 impl<T: Config> Pallet<T> {
-	/// Checks P1 and the points.
+	/// Checks what was minted, and the points. What is on hold has to be what live tasks need, which the pallet of tasks checks.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
-		for (account, escrowed) in Escrowed::<T>::iter() {
-			let held = T::Currency::balance_on_hold(&HoldReason::TaskEscrow.into(), &account);
-			ensure!(held == escrowed, "escrow on hold differs from what is recorded");
-			ensure!(escrowed > 0, "an empty escrow is recorded");
-		}
 		for (era, minted) in EraMinted::<T>::iter() {
 			ensure!(
 				minted <= T::EraEmission::get(),

@@ -12,7 +12,7 @@
 //!
 //! ## Properties
 //!
-//! * **P1** What is on hold under [`HoldReason::TaskEscrow`] equals [`Escrowed`] for every account; issuance
+//! * **P1** What is on hold under [`HoldReason::TaskEscrow`] is the only record of escrow; issuance
 //!   grows only by claims, each with an event, and by at most [`Config::EraEmission`] per era.
 //! * **P2** A payment moves its gross amount exactly once: provider's part plus protocol's share.
 //! * **P6** Every event costs the same whatever the number of providers; old eras are cleared bit by bit.
@@ -88,11 +88,6 @@ pub mod pallet {
 		#[codec(index = 0)]
 		TaskEscrow,
 	}
-
-	/// What is on hold for the live tasks of an account.
-	#[pallet::storage]
-	pub type Escrowed<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, Balance, ValueQuery>;
 
 	/// Points of all providers in an era.
 	#[pallet::storage]

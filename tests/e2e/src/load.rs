@@ -97,8 +97,8 @@ pub struct Block {
 	pub calls_ps: u64,
 	/// Weight of what the chain does by itself, in picoseconds.
 	pub hooks_ps: u64,
-	/// What the author's log says of it.
-	pub authored: Authored,
+	/// What the author's log says of it, where it does.
+	pub authored: Option<Authored>,
 }
 
 /// What an author's log says of a block.
@@ -133,7 +133,7 @@ pub async fn blocks(
 			extrinsics: extrinsics(rpc, hash).await?,
 			calls_ps,
 			hooks_ps,
-			authored: authored.get(&number).cloned().unwrap_or_default(),
+			authored: authored.get(&number).cloned(),
 		});
 	}
 	Ok(blocks)
@@ -187,10 +187,13 @@ pub fn describe(blocks: &[Block]) -> String {
 	let count = blocks.len().max(1);
 	let hooks_max = blocks.iter().map(|block| block.hooks_ps).max().unwrap_or(0);
 	let extrinsics: usize = blocks.iter().map(|block| block.extrinsics.len()).sum();
-	let build_ms: u64 = blocks.iter().map(|block| block.authored.build_ms).sum();
+	// The log is behind by a moment, so that it may lack the last block.
+	let logged: Vec<&Authored> =
+		blocks.iter().filter_map(|block| block.authored.as_ref()).collect();
+	let build_ms: u64 = logged.iter().map(|authored| authored.build_ms).sum();
 	let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
-	for block in blocks {
-		*ends.entry(&block.authored.end).or_default() += 1;
+	for authored in &logged {
+		*ends.entry(&authored.end).or_default() += 1;
 	}
 	format!(
 		"{count} blocks, each on average: calls {:.1} %, hooks {:.1} % (at most {:.1} %) of the weight, {} extrinsics, \
@@ -199,7 +202,7 @@ pub fn describe(blocks: &[Block]) -> String {
 		100.0 * share(blocks, |block| block.hooks_ps),
 		100.0 * hooks_max as f64 / BLOCK_PS as f64,
 		extrinsics / count,
-		build_ms / count as u64,
+		build_ms / logged.len().max(1) as u64,
 	)
 }
 
@@ -207,14 +210,16 @@ impl Display for Block {
 	fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
 		write!(
 			formatter,
-			"block {} of {} extrinsics, calls {:.1} %, hooks {:.1} % of the weight, {} ms, {}",
+			"block {} of {} extrinsics, calls {:.1} %, hooks {:.1} % of the weight",
 			self.number,
 			self.extrinsics.len(),
 			100.0 * self.calls_ps as f64 / BLOCK_PS as f64,
 			100.0 * self.hooks_ps as f64 / BLOCK_PS as f64,
-			self.authored.build_ms,
-			self.authored.end,
-		)
+		)?;
+		match &self.authored {
+			Some(Authored { build_ms, end }) => write!(formatter, ", {build_ms} ms, {end}"),
+			None => Ok(()),
+		}
 	}
 }
 

@@ -191,7 +191,7 @@ fn p1_whatever_the_progress_nothing_is_created_or_lost() {
 			}
 			cancel(id);
 			assert_eq!(money(), before);
-			assert_eq!(pallet_token_rewards::Escrowed::<Test>::iter().count(), 0);
+			assert_eq!(on_hold_for_tasks(), 0);
 			assert_eq!([0, 1, 2].map(at_stake), [0; 3]);
 		});
 	}

@@ -306,7 +306,7 @@ proptest! {
 			for (id, task) in Tasks::<Test>::iter() {
 				assert!(task.state.is_terminal(), "P3: task {id} is {:?}", task.state);
 			}
-			assert_eq!(pallet_token_rewards::Escrowed::<Test>::iter().count(), 0);
+			assert_eq!(on_hold_for_tasks(), 0);
 			for owner in pallet_node_registry::Providers::<Test>::iter_values() {
 				assert_eq!(owner.at_stake, 0, "P7: bond stays at stake");
 			}

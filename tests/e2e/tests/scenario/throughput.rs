@@ -55,11 +55,12 @@ const FULL_BLOCKS: BlockNumber = 10;
 
 /// Accounts that submit jobs side by side, and how many each of them submits.
 const SUBMITTERS: usize = 8;
-const JOBS_EACH: usize = 12;
+const JOBS_EACH: usize = 20;
 const JOB_TASKS: usize = 32;
 const TASKS: usize = SUBMITTERS * JOBS_EACH * JOB_TASKS;
-/// Tasks on their way at most: what all machines hold.
-const OPEN_MAX: usize = 1_536;
+/// Tasks on their way at most. From submission to settlement a task takes four blocks, so that this is no limit below 640 tasks
+/// in a block; machines hold what was drawn in two of them.
+const OPEN_MAX: usize = 2_560;
 /// Draws that must have been repeated.
 const DRAWS_MIN: u64 = 2_000;
 /// The least that the tasks per second may be of the transfers per second, on however noisy a machine.
