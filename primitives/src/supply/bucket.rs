@@ -143,20 +143,36 @@ impl Shape {
 		parts.into_iter().map(hundredths).min().unwrap_or(0)
 	}
 
+	/// The smallest shape whose every machine holds `needed`, but for class and memory of graphics processors.
+	pub(crate) fn sure(needed: &Resources) -> Self {
+		let gpu_state = match needed.gpu.count {
+			0 => 0,
+			1 if needed.gpu.milli < WHOLE_MILLI => needed.gpu.milli.div_ceil(100),
+			count => 9 + u16::from(count),
+		};
+		// Beyond the last tier where none begins so high.
+		let from = |tiers: &[u32; 12], needs: u32| {
+			tiers.iter().filter(|begin| **begin < needs).count() as u8
+		};
+		Self {
+			gpu_class: 0,
+			gpu_state,
+			cpu_tier: from(&CPU_TIERS_MILLI, needed.cpu_milli),
+			memory_tier: from(&MEMORY_TIERS_MIB, needed.memory_mib),
+		}
+	}
+
+	/// Whether it is as large as another in everything.
+	pub(crate) fn reaches(&self, other: &Self) -> bool {
+		self.gpu_state >= other.gpu_state
+			&& self.cpu_tier >= other.cpu_tier
+			&& self.memory_tier >= other.memory_tier
+	}
+
 	/// Whether every machine in this bucket has the cores and the memory, and what graphics processors are needed, but for their
 	/// class and memory.
 	pub fn surely_holds(&self, needed: &Resources) -> bool {
-		let begins =
-			|tiers: &[u32; 12], tier: u8| tiers.get(usize::from(tier)).copied().unwrap_or(0);
-		let gpu = match needed.gpu.count {
-			0 => true,
-			1 if needed.gpu.milli < WHOLE_MILLI => {
-				self.gpu_state > 9 || self.gpu_state.saturating_mul(100) >= needed.gpu.milli
-			}
-			count => self.gpu_state >= 9 + u16::from(count),
-		};
-		gpu && begins(&CPU_TIERS_MILLI, self.cpu_tier) >= needed.cpu_milli
-			&& begins(&MEMORY_TIERS_MIB, self.memory_tier) >= needed.memory_mib
+		self.reaches(&Self::sure(needed))
 	}
 }
 
