@@ -215,13 +215,14 @@ life_row() {
 hook_table() {
 	local row=0 growth
 	echo "R9: weight of the hook, in hundredths of a block: the most, while tasks"
-	echo "   waiting  are drawn in vain  wait (mean)  expire  are forgotten  over cap  target"
+	echo "  machines  waiting  are drawn in vain  wait (mean)  expire  are forgotten  over cap  target"
 	while [ "$row" -lt 4 ]; do
 		hook_row "$1" "rows.$row"
 		row=$((row + 1))
 	done
+	hook_row "$1" crowd
 	growth=$(figure "$1" growth.idle_weight)
-	printf '  growth from 1,000 waiting to 100,000: while tasks wait %.3f, of the most %.3f  <= 1.01: %s, %s\n' "$growth" \
+	printf '  growth at 1,000 machines from 1,000 waiting to 100,000: while tasks wait %.3f, of the most %.3f  <= 1.01: %s, %s\n' "$growth" \
 		"$(figure "$1" growth.most_weight)" "$(met "$growth" '<=' 1.01)" "$(met "$(figure "$1" growth.most_weight)" '<=' 1.01)"
 }
 
@@ -234,6 +235,7 @@ hook_row() {
 	for name in queueing idle expiry pruning; do
 		over=$((over + $(figure "$1" "$2.$name.over_cap")))
 	done
-	printf '%10s  %17.3f  %11.4f  %6.3f  %13.3f  %8s  <= 20: %s\n' "$(figure "$1" "$2.waiting")" "${shares[@]}" "$over" \
+	printf '%10s  %7s  %17.3f  %11.4f  %6.3f  %13.3f  %8s  <= 20: %s\n' "$(figure "$1" "$2.machines")" \
+		"$(figure "$1" "$2.waiting")" "${shares[@]}" "$over" \
 		"$(met "$most" '<=' 20)"
 }
