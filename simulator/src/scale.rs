@@ -169,7 +169,10 @@ pub fn run(options: &Options, progress: &mut Progress) -> Result<Report> {
 		rows.push(phases::run_row(machines, waiting, options, progress)?);
 	}
 	let machines = rows.first().map_or(options.machines, |row| row.machines);
-	let crowd = phases::run_row(machines, options.waiting, options, progress)?;
+	let crowd = match &rows[..] {
+		[only] => only.clone(),
+		_ => phases::run_row(machines, options.waiting, options, progress)?,
+	};
 	let growth = growth(&rows, &crowd);
 	Ok(Report { hook_cap_ref_time: HOOK_CAP.ref_time(), rows, crowd, growth })
 }

@@ -4,7 +4,7 @@ use super::PAGES_MAX;
 use crate::{
 	beacon::SeedStream,
 	resources::{Resources, GPU_CLASSES, WHOLE_MILLI},
-	supply::{Bucket, Directory, Floor, Listed, Shape, PAGE_MACHINES},
+	supply::{pages_of, Bucket, Directory, Floor, Listed, Shape, PAGE_MACHINES},
 	task::{MatchingPolicy, TaskSpec},
 };
 use alloc::vec::Vec;
@@ -119,42 +119,47 @@ fn sure_pages(eligible: &[Eligible], used: &[Key], stream: &mut SeedStream) -> V
 	spread_pages(&buckets, Vec::new(), TIGHT_PAGES_MAX, used, stream)
 }
 
-/// A page each of the buckets with the lowest price floors, the first of those that surely hold the task, the second of all. Among
-/// equal floors a machine is drawn whose page it is, so that equal machines are seen alike.
+/// Pages of the buckets with the lowest price floors, the first of those that surely hold the task, the second of all. Among equal
+/// floors a machine is drawn whose page it is, so that equal machines are seen alike wherever they stand.
 fn floor_pages(eligible: &[Eligible], used: &[Key], stream: &mut SeedStream) -> Vec<Key> {
-	let (mut keys, mut tried) = (Vec::new(), Vec::new());
-	// Some buckets have no page left that another replica did not see.
+	let mut keys: Vec<Key> = Vec::new();
+	// A bucket that alone has the lowest floor: of its pages one will do.
+	let mut served: Option<Bucket> = None;
+	// Some draws hit a page that is taken.
 	for _ in 0..PAGES_MAX * 2 {
 		if keys.len() >= FLOOR_PAGES_MAX {
 			break;
 		}
-		let lowest = lowest_floor(eligible, keys.is_empty(), &tried)
-			.or_else(|| lowest_floor(eligible, false, &tried));
+		let is_left = |listed: &Listed| {
+			let taken = keys.iter().chain(used).filter(|(bucket, _)| *bucket == listed.bucket);
+			Some(listed.bucket) != served && (taken.count() as u32) < pages_of(listed.length)
+		};
+		let lowest = keys.is_empty().then(|| lowest_floor(eligible, true, is_left)).flatten();
+		let lowest = lowest.or_else(|| lowest_floor(eligible, false, is_left));
 		let Some((floor, sure_only, machines)) = lowest else { break };
 		let alike = eligible.iter().filter(|it| {
-			let listed = it.listed;
-			listed.floor == floor && (it.is_sure || !sure_only) && !tried.contains(&listed.bucket)
+			it.listed.floor == floor && (it.is_sure || !sure_only) && is_left(&it.listed)
 		});
 		let Some((listed, position)) = machine_at(alike, stream.below(machines)) else { break };
 		let key = (listed.bucket, position / PAGE_MACHINES);
-		let key = (!used.contains(&key)).then_some(key);
-		keys.extend(key.or_else(|| page_at(&listed, used, stream)));
-		tried.push(listed.bucket);
+		if !keys.contains(&key) && !used.contains(&key) {
+			keys.push(key);
+			served = (listed.length == machines).then_some(listed.bucket);
+		}
 	}
 	keys
 }
 
-/// The lowest floor of the buckets that were not tried yet, whether of the sure ones only, and how many machines stand in those that
-/// have it.
+/// The lowest floor of the buckets with a page left, whether of the sure ones only, and how many machines stand in those that have it.
 fn lowest_floor(
 	eligible: &[Eligible],
 	sure_only: bool,
-	tried: &[Bucket],
+	is_left: impl Fn(&Listed) -> bool,
 ) -> Option<(Floor, bool, u32)> {
 	let mut lowest: Option<(Floor, bool, u32)> = None;
 	for Eligible { listed, is_sure, .. } in eligible {
 		let passed = lowest.is_some_and(|(floor, ..)| floor < listed.floor);
-		if passed || sure_only && !is_sure || tried.contains(&listed.bucket) {
+		if passed || sure_only && !is_sure || !is_left(listed) {
 			continue;
 		}
 		let before = lowest.filter(|(floor, ..)| *floor == listed.floor);
