@@ -538,7 +538,7 @@ fn a_look_by_the_clock_reaches_every_queue_sooner_or_later() {
 			Offer { hours: Some(Hours { from_minute: 60, until_minute: 120 }), ..Offer::at(DRGN) },
 		);
 		// Twenty queues, as many as there are blocks between two looks, of tasks that nobody can do, and one for the machine.
-		for cores in [1_000, 2_000, 3_000, 4_000, 6_000] {
+		for cores in [1_000, 2_000, 3_000, 4_000, 8_000] {
 			for memory in [512, 1_024, 2_048, 4_096] {
 				let mut stone = lasting(hopeless(spec(1)));
 				stone.requirements.resources = Resources::cpu(cores, memory);
