@@ -17,8 +17,8 @@ use aidragon_primitives::{
 	Balance, WorkerId,
 };
 use common::{
-	candidate, cpu, draw, draw_vetted, Drawn, gpus, machine, market, provider, request, seed, shown, spec,
-	Counting, POLICIES, PRICE,
+	candidate, cpu, draw, draw_vetted, gpus, machine, market, provider, request, seed, shown, spec,
+	Counting, Drawn, POLICIES, PRICE,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,8 +5,8 @@ mod common;
 use aidragon_primitives::{
 	resources::Free,
 	supply::{
-		bucket_of, floor_of, insert, remove, update, update_at, Bucket, Entry, Floor, Listed, MemoryStore,
-		Place, Shape, SupplyStore, DIRECTORY_MAX, PAGE_MACHINES,
+		bucket_of, floor_of, insert, remove, update, update_at, Bucket, Entry, Floor, Listed,
+		MemoryStore, Place, Shape, SupplyStore, DIRECTORY_MAX, PAGE_MACHINES,
 	},
 	worker::Offer,
 	Balance, WorkerId,
@@ -172,7 +172,10 @@ fn p7_a_machine_that_asks_little_and_leaves_takes_its_floor_with_it() {
 			assert_eq!(only_floor(&raised), floor_of(1_000), "{count} {position}");
 			let mut moved = store.clone();
 			assert!(update(&mut moved, Entry { free: cpu(1_000, 4_096), ..asking(999, 1) }));
-			assert_eq!(moved.directory.get(bucket_of(&machine(0).free).unwrap()).unwrap().floor, floor_of(1_000));
+			assert_eq!(
+				moved.directory.get(bucket_of(&machine(0).free).unwrap()).unwrap().floor,
+				floor_of(1_000)
+			);
 			assert!(remove(&mut store, 999));
 			assert_eq!(only_floor(&store), floor_of(1_000), "{count} {position}");
 		}
@@ -222,7 +225,8 @@ fn lessened(worker: WorkerId) -> [Entry; 2] {
 
 #[test]
 fn a_machine_that_stands_where_it_stood_is_updated_without_looking_for_it() {
-	for entry in [machine(5), Entry { throughput_mops: 7, ..machine(5) }].into_iter().chain(lessened(5))
+	for entry in
+		[machine(5), Entry { throughput_mops: 7, ..machine(5) }].into_iter().chain(lessened(5))
 	{
 		let mut store = Counting::new(market((0..70).map(machine)));
 		let mut expected = store.store.clone();

@@ -8,9 +8,7 @@ use super::{
 use crate::{
 	beacon::SeedStream,
 	resources::{GpuMask, Resources},
-	supply::{
-		pages_of, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES,
-	},
+	supply::{pages_of, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES},
 	task::TaskSpec,
 	worker::{Candidate, TaskKinds},
 	Hash32, WorkerId,
@@ -137,13 +135,8 @@ impl View {
 		let mut used: Vec<Key> = Vec::new();
 		let mut pages = Pages { store, read: Vec::new() };
 		let buckets = directory.buckets().len() as u32;
-		let mut view = Self {
-			rounds: Vec::new(),
-			machines: Vec::new(),
-			pages: 0,
-			buckets,
-			saw_all: false,
-		};
+		let mut view =
+			Self { rounds: Vec::new(), machines: Vec::new(), pages: 0, buckets, saw_all: false };
 		for _ in 0..request.count {
 			let preferred = preferred_class(&eligible, request.spec, &mut stream);
 			let keys = match small {

@@ -38,8 +38,8 @@ pub(super) fn eligible(directory: &Directory, spec: &TaskSpec) -> Vec<Eligible> 
 		let shape = Shape::of_bucket(listed.bucket);
 		// What stands in a coarse bucket may have any cores and memory.
 		let is_rounded = crowded && shape == shape.coarse();
-		let may_hold = shape.may_hold(needed, &least)
-			|| is_rounded && shape.may_hold(needed, &least.coarse());
+		let may_hold =
+			shape.may_hold(needed, &least) || is_rounded && shape.may_hold(needed, &least.coarse());
 		may_hold.then(|| Eligible { listed, shape, is_sure: shape.reaches(&sure) })
 	};
 	directory.buckets().filter_map(holding).collect()
@@ -100,9 +100,7 @@ pub(super) fn choose_pages(
 ) -> Vec<Key> {
 	let needed = &spec.requirements.resources;
 	let first = match spec.matching {
-		MatchingPolicy::Balanced if needed.gpu.count == 0 => {
-			sure_pages(eligible, used, stream)
-		}
+		MatchingPolicy::Balanced if needed.gpu.count == 0 => sure_pages(eligible, used, stream),
 		MatchingPolicy::Balanced => tight_pages(eligible, needed, preferred, used, stream),
 		MatchingPolicy::Cheapest => floor_pages(eligible, used, stream),
 		MatchingPolicy::Fastest | MatchingPolicy::Greenest => Vec::new(),

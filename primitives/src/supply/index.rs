@@ -59,12 +59,7 @@ pub fn update_at<S: SupplyStore>(store: &mut S, place: Place, entry: Entry) -> b
 	}
 }
 
-fn replace_or_move<S: SupplyStore>(
-	store: &mut S,
-	place: Place,
-	page: Page,
-	entry: Entry,
-) -> bool {
+fn replace_or_move<S: SupplyStore>(store: &mut S, place: Place, page: Page, entry: Entry) -> bool {
 	let shape = Shape::of(&entry.free);
 	let mut directory = None;
 	if place.bucket != shape.bucket() {
