@@ -156,23 +156,20 @@ impl Wakes {
 }
 
 impl Wakes {
-	/// Forgets a machine, or that there were too many.
-	pub fn remove(&mut self, turn: Option<WorkerId>) {
-		match turn {
-			Some(worker) => self.machines.retain(|wake| wake.worker != worker),
-			None => self.others_at = None,
-		}
+	/// Forgets a machine, which it gives, or that there were too many.
+	pub fn remove(&mut self, turn: Option<WorkerId>) -> Option<Wake> {
+		let Some(worker) = turn else {
+			self.others_at = None;
+			return None;
+		};
+		let wake = self.machines.iter().find(|wake| wake.worker == worker).copied();
+		self.machines.retain(|wake| wake.worker != worker);
+		wake
 	}
 
-	/// Puts what was removed behind all others, as it was `before`.
-	pub fn put_back(&mut self, turn: Option<WorkerId>, before: &Self) {
-		let Some(worker) = turn else {
-			self.others_at = before.others_at;
-			return;
-		};
-		if let Some(wake) = before.machines.iter().find(|wake| wake.worker == worker) {
-			self.note(*wake);
-		}
+	/// Puts a machine that was removed behind all others.
+	pub fn put_back(&mut self, wake: Option<Wake>) {
+		wake.into_iter().for_each(|wake| self.note(wake));
 	}
 }
 

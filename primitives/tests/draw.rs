@@ -758,7 +758,7 @@ fn p5_machines_on_a_page_with_one_and_on_full_ones_are_drawn_alike() {
 #[test]
 fn p5_equal_machines_of_sparse_buckets_are_drawn_as_often_as_those_of_a_long_one() {
 	// The task leaves as much unused of each, of cores or of memory: only their buckets differ.
-	let tenths = [30; 160].into_iter().chain([10, 50, 70, 110, 150]);
+	let tenths = [30; 160].into_iter().chain([10, 20, 70, 150, 280]);
 	let machines = (0..).zip(tenths).map(|(worker, tenths)| Entry {
 		free: cpu(1_000 + 100 * tenths, 1_024 + 400 * (300 - tenths)),
 		..machine(worker)
@@ -768,6 +768,44 @@ fn p5_equal_machines_of_sparse_buckets_are_drawn_as_often_as_those_of_a_long_one
 	for policy in [MatchingPolicy::Cheapest, MatchingPolicy::Fastest, MatchingPolicy::Greenest] {
 		assert_even(tally(&store, &spec(policy), 10_000).into_values());
 	}
+}
+
+/// How many of 200 draws for the cheapest take machine 0, among 2,000 others of sixty buckets.
+fn hits_of_the_cheapest(
+	others: impl Fn(WorkerId) -> Balance,
+	vetted: impl Fn(WorkerId) -> bool,
+) -> usize {
+	let free = |worker: WorkerId| cpu(1_000 << (worker % 10), 1_024 << (worker / 10 % 6));
+	let offer = |worker| Offer::at(if worker == 0 { PRICE } else { others(worker) });
+	let store = market((0..2_000).map(|worker| Entry {
+		free: free(worker),
+		offer: offer(worker),
+		..machine(worker)
+	}));
+	let spec = spec(MatchingPolicy::Cheapest);
+	let vet = |worker| shown(&store, worker).filter(|_| vetted(worker)).map(candidate);
+	let hit = |draw: &u32| {
+		let (drawn, _) = draw_vetted(&store, &request(&spec, 1), &seed(*draw), vet);
+		drawn.picks.is_some_and(|picks| picks[0].candidate.entry.offer.price_per_gfuel == PRICE)
+	};
+	(0..200).filter(hit).count()
+}
+
+#[test]
+fn a_draw_for_the_cheapest_finds_the_bucket_where_it_stands() {
+	// Its bucket has two pages, of which the cheapest is on one.
+	let hits = hits_of_the_cheapest(|_| 2 * PRICE, |_| true);
+	assert!(hits >= 80, "{hits}");
+}
+
+#[test]
+fn p7_machines_that_ask_little_and_lack_the_bond_do_not_hide_the_others() {
+	// Every tenth asks nearly nothing and lacks the bond; they stand on a third of the pages and have the lowest floors.
+	let is_lure = |worker: WorkerId| worker % 10 == 3;
+	let price = |worker| if is_lure(worker) { 1 } else { PRICE };
+	let hits = hits_of_the_cheapest(price, |worker| !is_lure(worker));
+	// Those that find nothing at first are drawn again.
+	assert!(hits >= 180, "{hits}");
 }
 
 #[test]

@@ -5,10 +5,11 @@ mod common;
 use aidragon_primitives::{
 	resources::Free,
 	supply::{
-		bucket_of, insert, remove, update, update_at, Bucket, Entry, MemoryStore, Place, Shape,
-		SupplyStore, DIRECTORY_MAX, PAGE_MACHINES,
+		bucket_of, floor_of, insert, remove, update, update_at, Bucket, Entry, Floor, Listed,
+		MemoryStore, Place, Shape, SupplyStore, DIRECTORY_MAX, PAGE_MACHINES,
 	},
-	WorkerId,
+	worker::Offer,
+	Balance, WorkerId,
 };
 use common::{all_shapes, cpu, gpus, machine, market, shown, Counting, Touched};
 use proptest::prelude::*;
@@ -26,15 +27,23 @@ fn assert_holds(store: &MemoryStore, model: &BTreeMap<WorkerId, Entry>) {
 
 /// Fails unless every page but the last of a bucket is full, and nothing else is stored.
 fn assert_dense(store: &MemoryStore) {
-	let buckets = store.directory.buckets();
-	assert!(buckets.windows(2).all(|pair| pair[0].0 < pair[1].0));
+	let buckets: Vec<Listed> = store.directory.buckets().collect();
+	assert!(buckets.windows(2).all(|pair| pair[0].bucket < pair[1].bucket));
 	let mut pages = 0;
-	for (bucket, length) in buckets {
-		assert!(*length > 0 && store.directory.length(*bucket) == *length);
+	for listed in buckets {
+		let Listed { bucket, length, .. } = listed;
+		assert!(length > 0 && store.directory.get(bucket) == Some(listed));
+		let mut floors = Vec::new();
 		for number in 0..length.div_ceil(PAGE_MACHINES) {
 			let expected = (length - number * PAGE_MACHINES).min(PAGE_MACHINES);
-			assert_eq!(store.pages[&(*bucket, number)].len() as u32, expected);
+			let page = &store.pages[&(bucket, number)];
+			assert_eq!(page.len() as u32, expected);
+			floors.extend(page.iter().map(|entry| floor_of(entry.offer.price_per_gfuel)));
 			pages += 1;
+		}
+		assert!(floors.contains(&listed.floor), "no machine asks what the directory says");
+		if length <= PAGE_MACHINES {
+			assert_eq!(floors.iter().min(), Some(&listed.floor));
 		}
 	}
 	assert_eq!(store.pages.len(), pages);
@@ -60,9 +69,10 @@ fn few_shapes() -> impl Strategy<Value = Free> {
 }
 
 /// What may happen to the machine of a number: it comes or changes, or it leaves.
-fn any_step() -> impl Strategy<Value = (WorkerId, Option<Free>)> {
-	let free = prop_oneof![3 => few_shapes().prop_map(Some), 1 => Just(None)];
-	(0u32..120, free)
+fn any_step() -> impl Strategy<Value = (WorkerId, Option<(Free, Balance)>)> {
+	let machine = (few_shapes(), 1u128..20);
+	let step = prop_oneof![3 => machine.prop_map(Some), 1 => Just(None)];
+	(0u32..120, step)
 }
 
 proptest! {
@@ -73,10 +83,10 @@ proptest! {
 	) {
 		let mut store = Counting::<MemoryStore>::default();
 		let mut model = BTreeMap::new();
-		for (worker, free) in steps {
-			match free {
-				Some(free) => {
-					let entry = Entry { free, ..machine(worker) };
+		for (worker, step) in steps {
+			match step {
+				Some((free, price)) => {
+					let entry = Entry { free, offer: Offer::at(price), ..machine(worker) };
 					let before = model.insert(worker, entry.clone());
 					let changed = before.as_ref() != Some(&entry);
 					prop_assert_eq!(update(&mut store, entry), changed);
@@ -87,6 +97,7 @@ proptest! {
 				}
 			}
 			assert_constant(&store.take());
+			assert_dense(&store.store);
 		}
 		assert_holds(&store.store, &model);
 		for (worker, entry) in &model {
@@ -134,6 +145,66 @@ fn a_machine_that_stays_in_its_bucket_keeps_its_place() {
 	assert_eq!((touched.page_writes, touched.place_writes, touched.directory_writes), (1, 0, 0));
 	assert_eq!(store.store.place(3), place);
 	assert_eq!(shown(&store.store, 3).unwrap().throughput_mops, 7);
+}
+
+/// A machine of [`machine`]'s bucket that asks so much.
+fn asking(worker: WorkerId, price: Balance) -> Entry {
+	Entry { offer: Offer::at(price), ..machine(worker) }
+}
+
+/// The price floor of the only bucket.
+fn only_floor(store: &MemoryStore) -> Floor {
+	let [listed] = store.directory.buckets().collect::<Vec<_>>()[..] else { panic!() };
+	listed.floor
+}
+
+#[test]
+fn p7_a_machine_that_asks_little_and_leaves_takes_its_floor_with_it() {
+	for count in [5, 32, 33, 40, 64, 65, 200] {
+		let honest = (0..count).map(|worker| asking(worker, 1_000));
+		for position in [0, 1, 31, 32, 33, 64, count] {
+			let before = honest.clone().take(position as usize);
+			let mut store = market(before.chain([asking(999, 1)]));
+			honest.clone().skip(position as usize).for_each(|entry| insert(&mut store, entry));
+			assert_eq!(only_floor(&store), floor_of(1), "{count} {position}");
+			let mut raised = store.clone();
+			assert!(update(&mut raised, asking(999, 2_000)));
+			assert_eq!(only_floor(&raised), floor_of(1_000), "{count} {position}");
+			let mut moved = store.clone();
+			assert!(update(&mut moved, Entry { free: cpu(1_000, 4_096), ..asking(999, 1) }));
+			assert_eq!(
+				moved.directory.get(bucket_of(&machine(0).free).unwrap()).unwrap().floor,
+				floor_of(1_000)
+			);
+			assert!(remove(&mut store, 999));
+			assert_eq!(only_floor(&store), floor_of(1_000), "{count} {position}");
+		}
+	}
+}
+
+#[test]
+fn a_floor_that_is_too_high_is_exact_again_once_there_is_one_page() {
+	// Three pages; the cheapest are on the first, one cheaper still stands alone on the last.
+	let price = |worker| if worker < 32 { 5 } else { 9 };
+	let machines = (0..64).map(|worker| asking(worker, price(worker)));
+	let mut store = market(machines.chain([asking(64, 1)]));
+	assert!(remove(&mut store, 64));
+	assert_eq!(only_floor(&store), floor_of(9), "the page before it shows nothing cheaper");
+	(33..64).for_each(|worker| assert!(remove(&mut store, worker)));
+	assert_eq!(only_floor(&store), floor_of(9));
+	assert!(remove(&mut store, 32));
+	assert_eq!(only_floor(&store), floor_of(5));
+}
+
+#[test]
+fn a_price_within_its_step_changes_no_directory() {
+	let mut store = Counting::new(market((0..40).map(|worker| asking(worker, 1_000_000))));
+	assert!(update(&mut store, asking(7, 1_000_001)));
+	let touched = store.take();
+	assert_eq!((touched.directory_reads, touched.directory_writes), (0, 0));
+	assert!(update(&mut store, asking(7, 900_000)));
+	assert_eq!(store.take().directory_writes, 1);
+	assert_eq!(only_floor(&store.store), floor_of(900_000));
 }
 
 #[test]

@@ -368,32 +368,25 @@ fn what_is_worked_off_is_forgotten_and_nothing_else() {
 
 #[test]
 fn a_machine_that_did_not_come_to_an_end_is_put_behind_the_others() {
-	let before = wakes([1, 2, 3], Some(7));
-	let mut left = before.clone();
-	left.remove(Some(1));
-	left.put_back(Some(1), &before);
+	let mut left = wakes([1, 2, 3], Some(7));
+	let removed = left.remove(Some(1));
+	assert_eq!(removed, Some(wake(1, 1)));
+	left.put_back(removed);
 	assert_eq!(left, wakes([2, 3, 1], Some(7)));
 	assert_eq!(left.machines.last(), Some(&wake(1, 1)), "as it came, so that it stays due");
-	left.put_back(Some(1), &before);
+	left.put_back(removed);
 	assert_eq!(left.machines.len(), 3, "once");
 }
 
 #[test]
-fn what_was_not_there_is_not_put_back() {
-	let before = wakes([1], None);
-	let mut left = Wakes::default();
-	left.put_back(Some(9), &before);
-	left.put_back(None, &before);
-	assert_eq!(left, Wakes::default());
-}
-
-#[test]
-fn nobody_in_particular_is_put_back_with_his_block() {
-	let before = wakes([1], Some(7));
-	let mut left = before.clone();
-	left.remove(None);
-	left.put_back(None, &before);
-	assert_eq!(left, before);
+fn what_was_not_there_and_nobody_in_particular_are_not_put_back() {
+	let mut left = wakes([1], Some(7));
+	for turn in [Some(9), None] {
+		let removed = left.remove(turn);
+		assert_eq!(removed, None);
+		left.put_back(removed);
+	}
+	assert_eq!(left, wakes([1], None));
 }
 
 #[test]
@@ -401,8 +394,8 @@ fn there_is_always_room_for_what_is_put_back() {
 	let before = wakes(0..WAKES_MAX, Some(3));
 	for worker in 0..WAKES_MAX {
 		let mut left = before.clone();
-		left.remove(Some(worker));
-		left.put_back(Some(worker), &before);
+		let removed = left.remove(Some(worker));
+		left.put_back(removed);
 		assert_eq!(left.machines.len() as u32, WAKES_MAX);
 		assert_eq!(left.machines.last(), Some(&wake(worker, worker)));
 		assert_eq!(left.others_at, Some(3));

@@ -42,7 +42,9 @@ pub struct Report {
 	pub hook_cap_ref_time: u64,
 	/// A row for each number of machines.
 	pub rows: Vec<Row>,
-	/// The last row over the first.
+	/// As many machines as in the first row, and as many tasks that wait as in the last.
+	pub crowd: Row,
+	/// How figures grow.
 	pub growth: Growth,
 }
 
@@ -137,7 +139,7 @@ pub struct StateFigures {
 	pub fixed: Fill,
 }
 
-/// The last row over the first.
+/// The last row over the first; of what waiting tasks take, the crowd over the first row, which has as many machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Growth {
 	/// Machines.
@@ -166,8 +168,13 @@ pub fn run(options: &Options, progress: &mut Progress) -> Result<Report> {
 	for (machines, waiting) in sizes(options) {
 		rows.push(phases::run_row(machines, waiting, options, progress)?);
 	}
-	let growth = growth(&rows);
-	Ok(Report { hook_cap_ref_time: HOOK_CAP.ref_time(), rows, growth })
+	let machines = rows.first().map_or(options.machines, |row| row.machines);
+	let crowd = match &rows[..] {
+		[only] => only.clone(),
+		_ => phases::run_row(machines, options.waiting, options, progress)?,
+	};
+	let growth = growth(&rows, &crowd);
+	Ok(Report { hook_cap_ref_time: HOOK_CAP.ref_time(), rows, crowd, growth })
 }
 
 fn sizes(options: &Options) -> Vec<(u32, u32)> {
@@ -181,9 +188,10 @@ fn sizes(options: &Options) -> Vec<(u32, u32)> {
 	sizes
 }
 
-fn growth(rows: &[Row]) -> Growth {
+fn growth(rows: &[Row], crowd: &Row) -> Growth {
 	let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Growth::default() };
 	let of = |figure: fn(&Row) -> f64| rounded(ratio(figure(last), figure(first)));
+	let of_crowd = |figure: fn(&Row) -> f64| rounded(ratio(figure(crowd), figure(first)));
 	Growth {
 		machines: of(|row| f64::from(row.machines)),
 		waiting: of(|row| f64::from(row.waiting)),
@@ -191,13 +199,13 @@ fn growth(rows: &[Row]) -> Growth {
 		pages: of(|row| row.matching.pages.mean),
 		reads: of(|row| row.matching.reads.mean),
 		insert_reads: of(|row| row.insert.reads),
-		idle_weight: of(|row| row.idle.mean_of_cap),
-		most_weight: of(|row| {
+		idle_weight: of_crowd(|row| row.idle.mean_of_cap),
+		most_weight: of_crowd(|row| {
 			[row.queueing, row.idle, row.expiry, row.pruning]
 				.iter()
 				.fold(0.0, |most, hook| most.max(hook.most_of_cap))
 		}),
-		bytes_per_waiting_task: of(|row| row.state.bytes_per_waiting_task),
+		bytes_per_waiting_task: of_crowd(|row| row.state.bytes_per_waiting_task),
 	}
 }
 

@@ -105,8 +105,8 @@ impl<T: Config> Pallet<T> {
 	fn survey(wanted: &Wanted<'_>) -> Survey {
 		let store = ChainStore::<T>::new();
 		let directory = store.directory();
-		let pages = directory.buckets().iter().flat_map(|(bucket, length)| {
-			(0..length.div_ceil(PAGE_MACHINES)).map(move |page| (*bucket, page))
+		let pages = directory.buckets().flat_map(|listed| {
+			(0..listed.length.div_ceil(PAGE_MACHINES)).map(move |page| (listed.bucket, page))
 		});
 		let mut survey = Survey::default();
 		let ask = |entry: &Entry| {

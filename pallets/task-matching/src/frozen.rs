@@ -122,10 +122,11 @@ impl<T: Config> Pallet<T> {
 		let mut left = wakes.clone();
 		for turn in turns(&wakes, Self::now(), beacon.0) {
 			let served = Self::serve(turn, beacon, &mut budget);
-			left.remove(turn);
+			let turn = left.remove(turn);
 			if !served {
-				// Whoever did not come to an end comes last in the next block.
-				left.put_back(turn, &wakes);
+				// Whoever did not come to an end comes last in the next block. A look on nobody's behalf ends with the block: it
+				// would begin anew, and there is another one soon.
+				left.put_back(turn);
 				break;
 			}
 		}

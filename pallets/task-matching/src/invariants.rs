@@ -11,11 +11,14 @@ use aidragon_primitives::{
 	matching::order_of,
 	resources::Free,
 	state::TaskState,
-	supply::{Place, Shape, PAGE_MACHINES},
+	supply::{floor_of, Floor, Place, Shape, PAGE_MACHINES},
 	task::{Progress, Task},
 	Balance, BlockNumber, JobId, TaskId,
 };
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+	collections::{BTreeMap, BTreeSet},
+	vec::Vec,
+};
 use frame_support::ensure;
 use sp_runtime::TryRuntimeError;
 
@@ -226,9 +229,27 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// What the directory says that a bucket's cheapest machine asks is what one of them asks, and where it has one page, the cheapest.
+	fn check_floors() -> Result<(), TryRuntimeError> {
+		for listed in SupplyDirectory::<T>::get().buckets() {
+			let pages = 0..listed.length.div_ceil(PAGE_MACHINES);
+			let floors: Vec<Floor> = pages
+				.flat_map(|number| SupplyPages::<T>::get((listed.bucket, number)))
+				.map(|entry| floor_of(entry.offer.price_per_gfuel))
+				.collect();
+			// What has a gap is found as one.
+			let is_exact = floors.len() > PAGE_MACHINES as usize
+				|| floors.iter().min().is_none_or(|lowest| *lowest == listed.floor);
+			let is_asked = floors.is_empty() || floors.contains(&listed.floor);
+			ensure!(is_exact && is_asked, "the price floor of a bucket is wrong");
+		}
+		Ok(())
+	}
+
 	/// The supply is dense, and says of each machine what the registry says.
 	fn check_supply() -> Result<(), TryRuntimeError> {
 		let mut standing = 0u32;
+		Self::check_floors()?;
 		for ((bucket, number), page) in SupplyPages::<T>::iter() {
 			let length = SupplyDirectory::<T>::get().length(bucket);
 			let expected =

@@ -2,13 +2,13 @@
 
 use super::{
 	check_candidate, check_fit,
-	pages::{choose_pages, eligible, preferred_class},
+	pages::{choose_pages, eligible, preferred_class, Eligible, Key},
 	score, Misfit, Score,
 };
 use crate::{
 	beacon::SeedStream,
 	resources::{GpuMask, Resources},
-	supply::{pages_of, Bucket, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES},
+	supply::{pages_of, Directory, Entry, Place, ProviderTag, SupplyStore, PAGE_MACHINES},
 	task::TaskSpec,
 	worker::{Candidate, TaskKinds},
 	Hash32, WorkerId,
@@ -129,12 +129,12 @@ impl View {
 	pub fn open<S: SupplyStore>(store: &S, request: &Request<'_>, seed: &Hash32) -> Self {
 		let directory = store.directory();
 		let eligible = eligible(&directory, request.spec);
-		let all: u32 =
-			eligible.iter().fold(0, |sum, (_, length)| sum.saturating_add(pages_of(*length)));
+		let sum = |sum: u32, it: &Eligible| sum.saturating_add(pages_of(it.listed.length));
+		let all = eligible.iter().fold(0, sum);
 		let mut stream = SeedStream::new(*seed);
 		// Pages of long buckets that served a replica serve no other one, unless all there is can be looked at anyway.
 		let small = all as usize <= PAGES_MAX.saturating_mul(request.count);
-		let mut used: Vec<(Bucket, u32)> = Vec::new();
+		let mut used: Vec<Key> = Vec::new();
 		let mut pages = Pages { store, read: Vec::new() };
 		let buckets = directory.buckets().len() as u32;
 		let mut view =
@@ -248,14 +248,14 @@ impl View {
 struct Pages<'a, S> {
 	store: &'a S,
 	/// Where the machines of a page begin in the view, and where they end.
-	read: Vec<((Bucket, u32), usize, usize)>,
+	read: Vec<(Key, usize, usize)>,
 }
 
 impl<S: SupplyStore> Pages<'_, S> {
 	/// Which machines of the view stand on a page.
 	fn range(
 		&mut self,
-		key: (Bucket, u32),
+		key: Key,
 		machines: &mut Vec<Seen>,
 	) -> impl Iterator<Item = usize> + use<S> {
 		let known = self.read.iter().find(|(known, ..)| *known == key);
@@ -278,16 +278,16 @@ impl<S: SupplyStore> Pages<'_, S> {
 	}
 }
 
-fn all_pages(eligible: &[(Bucket, u32)]) -> Vec<(Bucket, u32)> {
-	let pages = |(bucket, length): &(Bucket, u32)| {
-		let bucket = *bucket;
-		(0..pages_of(*length)).map(move |page| (bucket, page))
+fn all_pages(eligible: &[Eligible]) -> Vec<Key> {
+	let pages = |Eligible { listed, .. }: &Eligible| {
+		let bucket = listed.bucket;
+		(0..pages_of(listed.length)).map(move |page| (bucket, page))
 	};
 	eligible.iter().flat_map(pages).collect()
 }
 
 /// Whether a page is one of several.
-fn is_long(directory: &Directory, (bucket, _): &&(Bucket, u32)) -> bool {
+fn is_long(directory: &Directory, (bucket, _): &&Key) -> bool {
 	directory.length(*bucket) > PAGE_MACHINES
 }
 
@@ -342,12 +342,16 @@ fn in_turn(score: Score, turn: usize) -> Score {
 	Score { chance: turn | score.chance >> 3, ..score }
 }
 
-/// The chance of a score, whatever its turn.
-fn by_chance(score: &Score) -> u64 {
-	score.chance << 3
+/// The order of those that are asked behind the best: the page that was drawn last comes first, which came from anywhere, so that
+/// machines that ask little and lack the bond keep all others from work only where they are most of all. The one that woke the task
+/// is asked in any case.
+fn by_chance(score: &Score) -> (u64, u64) {
+	let behind = (PAGES_MAX as u64 - 1).checked_sub(score.chance >> 61);
+	(behind.unwrap_or(PAGES_MAX as u64), score.chance << 3)
 }
 
-/// The machines that can be taken, best first; behind the very best by chance.
+/// The machines that can be taken: those that the registry is asked for first, the best and then others by chance, and behind them the
+/// rest.
 fn ranked(
 	machines: &[Seen],
 	seen: &[(usize, usize)],
@@ -362,9 +366,17 @@ fn ranked(
 			None => fitting.push((in_turn(turn.score(&machine.entry), *page), *index)),
 		}
 	}
-	fitting.sort_by_key(|(score, _)| *score);
-	if let Some(others) = fitting.get_mut(BEST_MAX..) {
-		others.sort_by_key(|(score, _)| by_chance(score));
+	for rank in 0..VETTED_MAX {
+		let Some(left) = fitting.get_mut(rank..) else { break };
+		let scores = left.iter().map(|(score, _)| score).enumerate();
+		let next = match rank < BEST_MAX {
+			true => scores.min_by_key(|(_, score)| **score),
+			false => scores.min_by_key(|(_, score)| by_chance(score)),
+		};
+		let next = next.map_or(0, |(index, _)| index);
+		if next < left.len() {
+			left.swap(0, next);
+		}
 	}
 	fitting
 }

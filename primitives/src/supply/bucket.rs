@@ -5,12 +5,13 @@ use crate::resources::{Free, GpuShare, Resources, GPU_CLASSES, WHOLE_MILLI};
 /// A supply bucket: `(graphics key · tiers of cores + tier of cores) · tiers of memory + tier of memory`.
 pub type Bucket = u16;
 
-/// Where the tiers of free cores begin, in thousandths.
+/// Where the tiers of free cores begin, in thousandths. Fine where one task may take all that is left, coarse above: the more buckets,
+/// the fewer machines on a page, and the more a draw has to look through.
 pub const CPU_TIERS_MILLI: [u32; 12] =
-	[0, 1_000, 2_000, 3_000, 4_000, 6_000, 8_000, 12_000, 16_000, 32_000, 64_000, 128_000];
-/// Where the tiers of free memory begin, in MiB.
+	[0, 1_000, 2_000, 3_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000];
+/// Where the tiers of free memory begin, in MiB. A task takes at most 4,096 of them.
 pub const MEMORY_TIERS_MIB: [u32; 12] =
-	[0, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288];
+	[0, 512, 1_024, 2_048, 4_096, 16_384, 65_536, 262_144, 1 << 20, 1 << 22, 1 << 24, 1 << 26];
 /// Whole free graphics processors that are told apart.
 const WHOLE_TIERS: u16 = 8;
 /// States of the graphics processors of one class: 1 to 9 tenths of one, 1 to 8 whole ones.
@@ -143,20 +144,36 @@ impl Shape {
 		parts.into_iter().map(hundredths).min().unwrap_or(0)
 	}
 
+	/// The smallest shape whose every machine holds `needed`, but for class and memory of graphics processors.
+	pub(crate) fn sure(needed: &Resources) -> Self {
+		let gpu_state = match needed.gpu.count {
+			0 => 0,
+			1 if needed.gpu.milli < WHOLE_MILLI => needed.gpu.milli.div_ceil(100),
+			count => 9 + u16::from(count),
+		};
+		// Beyond the last tier where none begins so high.
+		let from = |tiers: &[u32; 12], needs: u32| {
+			tiers.iter().filter(|begin| **begin < needs).count() as u8
+		};
+		Self {
+			gpu_class: 0,
+			gpu_state,
+			cpu_tier: from(&CPU_TIERS_MILLI, needed.cpu_milli),
+			memory_tier: from(&MEMORY_TIERS_MIB, needed.memory_mib),
+		}
+	}
+
+	/// Whether it is as large as another in everything.
+	pub(crate) fn reaches(&self, other: &Self) -> bool {
+		self.gpu_state >= other.gpu_state
+			&& self.cpu_tier >= other.cpu_tier
+			&& self.memory_tier >= other.memory_tier
+	}
+
 	/// Whether every machine in this bucket has the cores and the memory, and what graphics processors are needed, but for their
 	/// class and memory.
 	pub fn surely_holds(&self, needed: &Resources) -> bool {
-		let begins =
-			|tiers: &[u32; 12], tier: u8| tiers.get(usize::from(tier)).copied().unwrap_or(0);
-		let gpu = match needed.gpu.count {
-			0 => true,
-			1 if needed.gpu.milli < WHOLE_MILLI => {
-				self.gpu_state > 9 || self.gpu_state.saturating_mul(100) >= needed.gpu.milli
-			}
-			count => self.gpu_state >= 9 + u16::from(count),
-		};
-		gpu && begins(&CPU_TIERS_MILLI, self.cpu_tier) >= needed.cpu_milli
-			&& begins(&MEMORY_TIERS_MIB, self.memory_tier) >= needed.memory_mib
+		self.reaches(&Self::sure(needed))
 	}
 }
 
@@ -236,11 +253,11 @@ mod tests {
 			cpu_tier,
 			memory_tier,
 		};
-		// Two whole ones, 16 cores, 16 GiB; then half of one, 3 cores, 512 MiB.
-		assert_eq!(shape(11, 8, 6).times_held(&needed), 400);
-		assert_eq!(shape(5, 8, 6).times_held(&needed), 100);
+		// Two whole ones, 16 cores, 64 GiB; then half of one, 3 cores, 512 MiB.
+		assert_eq!(shape(11, 6, 6).times_held(&needed), 400);
+		assert_eq!(shape(5, 6, 6).times_held(&needed), 100);
 		assert_eq!(shape(11, 3, 6).times_held(&needed), 150);
-		assert_eq!(shape(11, 8, 1).times_held(&needed), 50);
+		assert_eq!(shape(11, 6, 1).times_held(&needed), 50);
 		let broken = [0, 1, 9, 10].map(|state| shape(state, 0, 0).is_broken_into());
 		assert_eq!(broken, [false, true, true, false]);
 	}

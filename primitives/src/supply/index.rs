@@ -1,6 +1,9 @@
 //! Putting machines into the supply, moving and removing them, over any storage.
 
-use super::{Bucket, Directory, Entry, Page, Place, Shape, PAGE_MACHINES};
+use super::{
+	floor_of, floor_of_page, Bucket, Directory, Entry, Floor, Listed, Page, Place, Shape,
+	PAGE_MACHINES,
+};
 use crate::WorkerId;
 
 /// Where the supply is kept: the chain's storage, a simulator's memory, or a client's copy of the chain's state.
@@ -56,36 +59,60 @@ pub fn update_at<S: SupplyStore>(store: &mut S, place: Place, entry: Entry) -> b
 	}
 }
 
-fn replace_or_move<S: SupplyStore>(
+fn replace_or_move<S: SupplyStore>(store: &mut S, place: Place, page: Page, entry: Entry) -> bool {
+	let shape = Shape::of(&entry.free);
+	let mut directory = None;
+	if place.bucket != shape.bucket() {
+		let mut known = store.directory();
+		// A machine in a coarse bucket stays there until there is room.
+		if place.bucket != known.bucket_for(&shape) {
+			take(store, &mut known, place, page);
+			append(store, &mut known, entry);
+			store.put_directory(known);
+			return true;
+		}
+		directory = Some(known);
+	}
+	put_in_place(store, directory, place, page, entry)
+}
+
+/// Changes what is said of the machine at `place`, and says whether anything changed.
+fn put_in_place<S: SupplyStore>(
 	store: &mut S,
+	directory: Option<Directory>,
 	place: Place,
 	mut page: Page,
 	entry: Entry,
 ) -> bool {
-	let shape = Shape::of(&entry.free);
-	if place.bucket != shape.bucket() {
-		let mut directory = store.directory();
-		// A machine in a coarse bucket stays there until there is room.
-		if place.bucket != directory.bucket_for(&shape) {
-			take(store, &mut directory, place, page);
-			append(store, &mut directory, entry);
-			store.put_directory(directory);
-			return true;
+	let Some(slot) = page.get_mut(place.slot()).filter(|slot| **slot != entry) else {
+		return false;
+	};
+	let before = floor_of(slot.offer.price_per_gfuel);
+	let now = floor_of(entry.offer.price_per_gfuel);
+	*slot = entry;
+	if before != now {
+		let mut directory = directory.unwrap_or_else(|| store.directory());
+		if let Some(listed) = directory.get(place.bucket) {
+			let is_known = listed.length > PAGE_MACHINES && before != listed.floor;
+			let floor = match is_known {
+				true => listed.floor.min(now),
+				false => floor_around(store, place, &page, listed.floor),
+			};
+			if floor != listed.floor {
+				directory.set(Listed { floor, ..listed });
+				store.put_directory(directory);
+			}
 		}
 	}
-	let Some(slot) = page.get_mut(place.slot()) else { return false };
-	if *slot == entry {
-		return false;
-	}
-	*slot = entry;
 	store.put_page(place.bucket, place.page(), page);
 	true
 }
 
 fn append<S: SupplyStore>(store: &mut S, directory: &mut Directory, entry: Entry) {
 	let bucket = directory.bucket_for(&Shape::of(&entry.free));
-	let place = Place { bucket, position: directory.length(bucket) };
-	let worker = entry.worker;
+	let known = directory.get(bucket);
+	let place = Place { bucket, position: known.map_or(0, |listed| listed.length) };
+	let (worker, floor) = (entry.worker, floor_of(entry.offer.price_per_gfuel));
 	let mut page = store.page(bucket, place.page());
 	// The last page of a bucket has room, or is a new one.
 	if page.try_push(entry).is_err() {
@@ -93,46 +120,62 @@ fn append<S: SupplyStore>(store: &mut S, directory: &mut Directory, entry: Entry
 	}
 	store.put_page(bucket, place.page(), page);
 	store.put_place(worker, Some(place));
-	directory.set_length(bucket, place.position.saturating_add(1));
+	let floor = known.map_or(floor, |listed| listed.floor.min(floor));
+	directory.set(Listed { bucket, length: place.position.saturating_add(1), floor });
 }
 
-/// Takes out what stands at `place`, on `page`. The place of the machine itself is stored by the caller.
+/// Takes out what stands at `place`, on this page. The place of the machine itself is stored by the caller.
 fn take<S: SupplyStore>(store: &mut S, directory: &mut Directory, place: Place, mut page: Page) {
-	let Some(last) = directory.length(place.bucket).checked_sub(1) else { return };
-	let last = Place { bucket: place.bucket, position: last };
-	if place.page() == last.page() {
-		let Some(moved) = page.pop() else { return };
-		put_moved(store, &mut page, place, last, moved);
-		store.put_page(last.bucket, last.page(), page);
-	} else {
-		let mut last_page = store.page(last.bucket, last.page());
-		let Some(moved) = last_page.pop() else { return };
-		put_moved(store, &mut page, place, last, moved);
-		store.put_page(place.bucket, place.page(), page);
-		store.put_page(last.bucket, last.page(), last_page);
+	let bucket = place.bucket;
+	let Some(listed) = directory.get(bucket) else { return };
+	let Some(position) = listed.length.checked_sub(1) else { return };
+	let last = Place { bucket, position };
+	let mut last_page = match place.page() == last.page() {
+		true => None,
+		false => Some(store.page(bucket, last.page())),
+	};
+	let Some(moved) = last_page.as_mut().unwrap_or(&mut page).pop() else { return };
+	let left = if place == last { Some(moved) } else { fill_gap(store, &mut page, place, moved) };
+	let mut floor = listed.floor;
+	// What becomes a bucket of one page has to be exact.
+	if position == PAGE_MACHINES
+		|| left.is_some_and(|entry| floor_of(entry.offer.price_per_gfuel) == floor)
+	{
+		floor = match &last_page {
+			None => floor_around(store, place, &page, floor),
+			Some(last_page) => {
+				let seen = [&page, last_page].into_iter().filter_map(floor_of_page).min();
+				seen.unwrap_or(floor)
+			}
+		};
 	}
-	directory.set_length(place.bucket, last.position);
+	store.put_page(bucket, place.page(), page);
+	if let Some(last_page) = last_page {
+		store.put_page(bucket, last.page(), last_page);
+	}
+	directory.set(Listed { bucket, length: position, floor });
 }
 
-/// Puts the last machine of a bucket into the place that another one leaves, unless it is that one.
-fn put_moved<S: SupplyStore>(
+/// What the cheapest machine of a page asks and, where that is more than `before`, of the page before it too: a page may have few
+/// machines, or none any more.
+fn floor_around<S: SupplyStore>(store: &S, place: Place, page: &Page, before: Floor) -> Floor {
+	let here = floor_of_page(page);
+	let above = place.page().checked_sub(1).filter(|_| here != Some(before));
+	let beside = above.and_then(|number| floor_of_page(&store.page(place.bucket, number)));
+	here.into_iter().chain(beside).min().unwrap_or(before)
+}
+
+/// Puts the last machine of a bucket where another one stands, which it gives.
+fn fill_gap<S: SupplyStore>(
 	store: &mut S,
 	page: &mut Page,
 	place: Place,
-	last: Place,
-	moved: Entry,
-) {
-	if place.position != last.position {
-		let worker = moved.worker;
-		replace(page, place, moved);
-		store.put_place(worker, Some(place));
-	}
-}
-
-fn replace(page: &mut Page, place: Place, entry: Entry) {
-	if let Some(slot) = page.get_mut(place.slot()) {
-		*slot = entry;
-	}
+	last: Entry,
+) -> Option<Entry> {
+	let worker = last.worker;
+	let left = page.get_mut(place.slot()).map(|slot| core::mem::replace(slot, last));
+	store.put_place(worker, Some(place));
+	left
 }
 
 /// Pages of a bucket of so many machines.

@@ -1,33 +1,22 @@
-//! What is stored of the supply: entries, pages, places, and the directory of the buckets.
+//! What is stored of machines in the supply: entries, pages and places.
 
-use super::{Bucket, Shape};
+use super::Bucket;
 use crate::{
 	resources::Free,
-	worker::{Offer, Site},
-	WorkerId,
+	worker::{Offer, Site, TaskKinds},
+	Balance, WorkerId,
 };
-use alloc::vec::Vec;
 use bounded_collections::{BoundedVec, ConstU32};
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, Input, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// Machines of one page.
 pub const PAGE_MACHINES: u32 = 32;
-/// Most buckets that are not empty.
-pub const DIRECTORY_MAX: u32 = 2_048;
-/// Buckets beyond which machines are put into the coarse bucket of their graphics processors, of which there are 273.
-const FINE_MAX: usize = 1_700;
-/// Buckets from which on a coarse bucket may hold machines of any cores and memory: fewer than it takes to put one there, as
-/// such a machine stays until it changes.
-const CROWDED_MIN: usize = FINE_MAX / 2;
-
 /// The first bytes of a provider's account: enough to tell providers apart without reading their records.
 pub type ProviderTag = [u8; 8];
 
 /// A machine in the supply, with all that a draw needs to know of it.
-#[derive(
-	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Entry {
 	/// The machine.
 	pub worker: WorkerId,
@@ -41,6 +30,48 @@ pub struct Entry {
 	pub free: Free,
 	/// Proved throughput as far as its tier counts it, in million int8 operations per second.
 	pub throughput_mops: u32,
+}
+
+/// What is derived would read each field by itself, which took a draw more than anything else where pages are full.
+impl Decode for Entry {
+	fn decode<I: Input>(input: &mut I) -> Result<Self, codec::Error> {
+		let mut bytes = [0; 41];
+		input.read(&mut bytes)?;
+		let mut fields = Fields(&bytes);
+		let worker = WorkerId::from_le_bytes(fields.next());
+		let provider = fields.next();
+		let offer = Offer {
+			price_per_gfuel: Balance::from_le_bytes(fields.next()),
+			task_min_fuel: u64::from_le_bytes(fields.next()),
+			task_max_blocks: u32::from_le_bytes(fields.next()),
+			refuses: TaskKinds(u8::from_le_bytes(fields.next())),
+			hours: Decode::decode(input)?,
+		};
+		let site = Site::decode(input)?;
+		let mut bytes = [0; 13];
+		input.read(&mut bytes)?;
+		let mut fields = Fields(&bytes);
+		let free = Free {
+			cpu_milli: u32::from_le_bytes(fields.next()),
+			memory_mib: u32::from_le_bytes(fields.next()),
+			gpu_class: u8::from_le_bytes(fields.next()),
+			gpu_memory_mib: u32::from_le_bytes(fields.next()),
+			gpu_milli: Decode::decode(input)?,
+		};
+		Ok(Self { worker, provider, offer, site, free, throughput_mops: u32::decode(input)? })
+	}
+}
+
+/// Fields of fixed lengths, one after the other.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+	/// The next one. There are as many bytes as fields take.
+	fn next<const N: usize>(&mut self) -> [u8; N] {
+		let Some((next, rest)) = self.0.split_first_chunk() else { return [0; N] };
+		self.0 = rest;
+		*next
+	}
 }
 
 /// Machines of one bucket, by position.
@@ -78,74 +109,46 @@ impl Place {
 	}
 }
 
-/// How many machines each bucket has that has any, in ascending order of buckets.
-#[derive(
-	Clone,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Directory(BoundedVec<(Bucket, u32), ConstU32<DIRECTORY_MAX>>);
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::worker::{EnergySource, Hours, Region};
+	use proptest::prelude::*;
 
-impl Directory {
-	/// The buckets that are not empty, with their lengths.
-	pub fn buckets(&self) -> &[(Bucket, u32)] {
-		&self.0
-	}
-
-	/// Machines in a bucket.
-	pub fn length(&self, bucket: Bucket) -> u32 {
-		let found = self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket);
-		found.ok().and_then(|index| self.0.get(index)).map_or(0, |(_, length)| *length)
-	}
-
-	/// Machines in all buckets.
-	pub fn machines(&self) -> u32 {
-		self.0.iter().fold(0, |sum, (_, length)| sum.saturating_add(*length))
-	}
-
-	/// Sets how many machines a bucket has.
-	pub(super) fn set_length(&mut self, bucket: Bucket, length: u32) {
-		match (self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket), length) {
-			(Ok(index), 0) => {
-				self.0.remove(index);
-			}
-			(Ok(index), _) => {
-				if let Some(slot) = self.0.get_mut(index) {
-					slot.1 = length;
-				}
-			}
-			(Err(_), 0) => {}
-			// `bucket_for` leaves room for every coarse bucket.
-			(Err(index), _) => {
-				let _ = self.0.try_insert(index, (bucket, length));
-			}
+	proptest! {
+		#[test]
+		fn an_entry_is_read_as_it_was_written(
+			ids: (WorkerId, ProviderTag),
+			offer: (Balance, u64, u32, u8, Option<(u16, u16)>),
+			region: Option<[u8; 2]>,
+			free: (u32, u32, u8, u32),
+			gpu_milli in prop::collection::vec(any::<u16>(), 0..=16),
+			throughput_mops: u32,
+		) {
+			let hours = offer.4.map(|(from_minute, until_minute)| Hours { from_minute, until_minute });
+			let entry = Entry {
+				worker: ids.0,
+				provider: ids.1,
+				offer: Offer {
+					price_per_gfuel: offer.0,
+					task_min_fuel: offer.1,
+					task_max_blocks: offer.2,
+					refuses: TaskKinds(offer.3),
+					hours,
+				},
+				site: Site { region: region.map(Region), energy: EnergySource::Nuclear },
+				free: Free {
+					cpu_milli: free.0,
+					memory_mib: free.1,
+					gpu_class: free.2,
+					gpu_memory_mib: free.3,
+					gpu_milli: gpu_milli.try_into().unwrap(),
+				},
+				throughput_mops,
+			};
+			let bytes = entry.encode();
+			prop_assert_eq!(Entry::decode(&mut &bytes[..]), Ok(entry));
+			prop_assert!(Entry::decode(&mut &bytes[..bytes.len() - 1]).is_err());
 		}
-	}
-
-	/// Whether there are so many buckets that machines may stand in coarse ones.
-	pub(crate) fn is_crowded(&self) -> bool {
-		self.0.len() >= CROWDED_MIN
-	}
-
-	/// The bucket into which a machine of this shape goes: its own, or the coarse one where there are too many buckets. Rounding
-	/// down further only makes a machine harder to find.
-	pub(super) fn bucket_for(&self, shape: &Shape) -> Bucket {
-		let bucket = shape.bucket();
-		match self.0.len() < FINE_MAX || self.length(bucket) > 0 {
-			true => bucket,
-			false => shape.coarse().bucket(),
-		}
-	}
-
-	/// A directory of these buckets, for what reads it from elsewhere.
-	pub fn from_buckets(buckets: Vec<(Bucket, u32)>) -> Option<Self> {
-		buckets.try_into().ok().map(Self)
 	}
 }

@@ -1,7 +1,9 @@
 //! A supply written at once, where what counts is what comes after.
 
 use super::runtime::Sim;
-use aidragon_primitives::supply::{Bucket, Directory, Entry, Page, Place, Shape, PAGE_MACHINES};
+use aidragon_primitives::supply::{
+	floor_of, Bucket, Directory, Entry, Listed, Page, Place, Shape, PAGE_MACHINES,
+};
 use pallet_task_matching as pallet;
 use std::collections::BTreeMap;
 
@@ -12,8 +14,16 @@ pub(super) fn fill(entries: Vec<Entry>) {
 	for entry in entries {
 		buckets.entry(Shape::of(&entry.free).bucket()).or_default().push(entry);
 	}
-	let lengths = buckets.iter().map(|(bucket, entries)| (*bucket, entries.len() as u32));
-	if let Some(directory) = Directory::from_buckets(lengths.collect()) {
+	let floor = |entries: &[Entry]| {
+		let floors = entries.iter().map(|entry| floor_of(entry.offer.price_per_gfuel));
+		floors.min().unwrap_or_default()
+	};
+	let listed = buckets.iter().map(|(bucket, entries)| Listed {
+		bucket: *bucket,
+		length: entries.len() as u32,
+		floor: floor(entries),
+	});
+	if let Some(directory) = Directory::from_buckets(listed) {
 		pallet::SupplyDirectory::<Sim>::put(directory);
 	}
 	for (bucket, entries) in buckets {

@@ -247,9 +247,7 @@ impl WorkerDirectory<AccountId> for World {
 				return Err(CapacityExceeded);
 			}
 			world.change(worker, grant, true).ok_or(CapacityExceeded)
-		})?;
-		TaskMatching::supply_changed(worker);
-		Ok(())
+		})
 	}
 
 	fn release(worker: WorkerId, reservation: &Reservation, conduct: Conduct) {
@@ -260,9 +258,7 @@ impl WorkerDirectory<AccountId> for World {
 			machine.is_online &= conduct != Conduct::Missed;
 			Some(went_silent)
 		});
-		let Some(went_silent) = went_silent else { return };
-		TaskMatching::supply_changed(worker);
-		if went_silent {
+		if went_silent == Some(true) {
 			TaskMatching::went_silent(worker);
 		}
 	}

@@ -32,9 +32,8 @@ impl Snapshot {
 
 /// The pages of all buckets, in the directory's order.
 pub fn all_pages(directory: &Directory) -> impl Iterator<Item = (Bucket, u32)> + '_ {
-	directory.buckets().iter().flat_map(|(bucket, length)| {
-		let bucket = *bucket;
-		(0..length.div_ceil(PAGE_MACHINES)).map(move |page| (bucket, page))
+	directory.buckets().flat_map(|listed| {
+		(0..listed.length.div_ceil(PAGE_MACHINES)).map(move |page| (listed.bucket, page))
 	})
 }
 

@@ -101,7 +101,9 @@ fn crowd_around<T: Config>(
 		drawable.extend(candidate.map(|candidate| candidate.entry));
 	}
 	let (directory, mut store) = (SupplyDirectory::<T>::get(), store::ChainStore::<T>::new());
-	let [(bucket, length)] = directory.buckets() else {
+	let listed: Vec<(Bucket, u32)> =
+		directory.buckets().map(|listed| (listed.bucket, listed.length)).collect();
+	let [(bucket, length)] = &listed[..] else {
 		return Err(BenchmarkError::Stop("the machines are alike"));
 	};
 	let dear = |index: u32| Entry {

@@ -5,7 +5,7 @@ use aidragon_primitives::{
 	drawing::{Batch, Cursor},
 	job::TaskSet,
 	state::TaskState,
-	supply::{Page, Place},
+	supply::{Directory, Listed, Page, Place},
 	task::{Progress, Task},
 	waiting::{Queue, Ticket},
 	DRGN,
@@ -360,6 +360,15 @@ fn a_wrong_place_in_the_supply_is_noticed() {
 #[test]
 fn a_machine_in_a_bucket_that_is_not_its_own_is_noticed() {
 	expect("bucket that is not its own", |_| edit_page(0, |page| page[0].free.cpu_milli += 4_000));
+}
+
+#[test]
+fn a_wrong_price_floor_is_noticed() {
+	expect("price floor", |_| {
+		let listed = SupplyDirectory::<Test>::get().buckets().collect::<Vec<_>>();
+		let wrong = listed.into_iter().map(|listed| Listed { floor: listed.floor + 1, ..listed });
+		SupplyDirectory::<Test>::set(Directory::from_buckets(wrong).unwrap());
+	});
 }
 
 #[test]
