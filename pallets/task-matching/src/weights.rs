@@ -77,8 +77,6 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::NextTaskId` (r:1 w:1)
 	// Proof: `TaskMatching::NextTaskId` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `System::Account` (r:1 w:1)
 	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
@@ -96,15 +94,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:0 w:1)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	fn submit_task() -> Weight {
-		// Measured 243 bytes; at least 152_146 ns.
-		Weight::from_parts(158_414_000, 3593)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(10))
+		// Measured 239 bytes; at least 142_471 ns.
+		Weight::from_parts(149_011_000, 3593)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	// Storage: `TaskMatching::NextTaskId` (r:1 w:1)
 	// Proof: `TaskMatching::NextTaskId` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `System::Account` (r:1 w:1)
 	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
@@ -122,11 +118,11 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:0 w:256)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	fn submit_job(n: u32) -> Weight {
-		// Measured 243 bytes; at least 154_569 ns.
-		Weight::from_parts(142_693_026, 3593)
-			.saturating_add(Weight::from_parts(7_709_091, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(8))
+		// Measured 239 bytes; at least 143_742 ns.
+		Weight::from_parts(131_462_442, 3593)
+			.saturating_add(Weight::from_parts(8_206_815, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(7))
 			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
 	}
 	// Storage: `System::Account` (r:4 w:4)
@@ -135,8 +131,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Jobs` (r:1 w:1)
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `TokenRewards::EraPoints` (r:1 w:1)
@@ -160,16 +154,16 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn cancel_task() -> Weight {
-		// Measured 3467 bytes; at least 846_133 ns.
-		Weight::from_parts(948_034_000, 13775)
-			.saturating_add(T::DbWeight::get().reads(29))
-			.saturating_add(T::DbWeight::get().writes(28))
+		// Measured 3381 bytes; at least 840_925 ns.
+		Weight::from_parts(912_221_000, 17871)
+			.saturating_add(T::DbWeight::get().reads(28))
+			.saturating_add(T::DbWeight::get().writes(27))
 	}
 	// Storage: `System::Account` (r:2 w:1)
 	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
@@ -183,8 +177,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::WaitingQueues` (`max_values`: None, `max_size`: Some(31), added: 2506, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingIndex` (r:1 w:1)
 	// Proof: `TaskMatching::WaitingIndex` (`max_values`: Some(1), `max_size`: Some(9218), added: 9713, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
@@ -192,10 +184,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn cancel_idle_task() -> Weight {
-		// Measured 1180 bytes; at least 241_457 ns.
-		Weight::from_parts(250_591_000, 10703)
-			.saturating_add(T::DbWeight::get().reads(10))
-			.saturating_add(T::DbWeight::get().writes(10))
+		// Measured 1088 bytes; at least 236_270 ns.
+		Weight::from_parts(243_731_000, 10703)
+			.saturating_add(T::DbWeight::get().reads(9))
+			.saturating_add(T::DbWeight::get().writes(9))
 	}
 	// Storage: `System::Account` (r:2 w:1)
 	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
@@ -203,14 +195,12 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Tasks` (r:256 w:256)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
+	// Storage: `Balances::Holds` (r:1 w:1)
+	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:3 w:3)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(604), added: 3079, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Providers` (r:3 w:3)
 	// Proof: `NodeRegistry::Providers` (`max_values`: None, `max_size`: Some(93), added: 2568, mode: `MaxEncodedLen`)
-	// Storage: `Balances::Holds` (r:1 w:1)
-	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:3 w:0)
@@ -219,21 +209,23 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingIndex` (r:1 w:0)
 	// Proof: `TaskMatching::WaitingIndex` (`max_values`: Some(1), `max_size`: Some(9218), added: 9713, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPlaces` (r:3 w:0)
+	// Storage: `TaskMatching::SupplyPlaces` (r:3 w:3)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPages` (r:1 w:1)
+	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:768)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn cancel_job(n: u32) -> Weight {
-		// Measured 4080 bytes; at least 461_623 ns.
-		Weight::from_parts(471_368_000, 10703)
-			.saturating_add(Weight::from_parts(248_091_499, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(21))
+		// Measured 3993 bytes; at least 493_191 ns.
+		Weight::from_parts(502_944_000, 17871)
+			.saturating_add(Weight::from_parts(194_824_919, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(22))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(n.into())))
-			.saturating_add(T::DbWeight::get().writes(13))
+			.saturating_add(T::DbWeight::get().writes(17))
 			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(n.into())))
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(n.into()))
 	}
@@ -248,8 +240,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn commit_result() -> Weight {
-		// Measured 1247 bytes; at least 81_150 ns.
-		Weight::from_parts(92_627_000, 4565)
+		// Measured 1247 bytes; at least 83_614 ns.
+		Weight::from_parts(94_029_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -260,8 +252,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Jobs` (r:1 w:0)
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	fn commit_result_waiting() -> Weight {
-		// Measured 1157 bytes; at least 63_144 ns.
-		Weight::from_parts(72_908_000, 4565)
+		// Measured 1157 bytes; at least 61_851 ns.
+		Weight::from_parts(72_808_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -273,8 +265,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `System::Account` (r:5 w:5)
@@ -300,16 +290,16 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:3)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn reveal_result() -> Weight {
-		// Measured 3871 bytes; at least 982_275 ns.
-		Weight::from_parts(1_041_782_000, 14005)
-			.saturating_add(T::DbWeight::get().reads(33))
-			.saturating_add(T::DbWeight::get().writes(30))
+		// Measured 3784 bytes; at least 962_125 ns.
+		Weight::from_parts(1_013_021_000, 17871)
+			.saturating_add(T::DbWeight::get().reads(32))
+			.saturating_add(T::DbWeight::get().writes(29))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
@@ -320,8 +310,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 	fn reveal_result_waiting() -> Weight {
-		// Measured 1307 bytes; at least 133_618 ns.
-		Weight::from_parts(150_372_000, 4565)
+		// Measured 1307 bytes; at least 131_595 ns.
+		Weight::from_parts(151_103_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
@@ -333,8 +323,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `System::Account` (r:3 w:3)
@@ -360,30 +348,28 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn attest_result() -> Weight {
-		// Measured 2369 bytes; at least 451_749 ns.
-		Weight::from_parts(487_762_000, 13775)
-			.saturating_add(T::DbWeight::get().reads(21))
-			.saturating_add(T::DbWeight::get().writes(18))
+		// Measured 2283 bytes; at least 441_283 ns.
+		Weight::from_parts(471_478_000, 17871)
+			.saturating_add(T::DbWeight::get().reads(20))
+			.saturating_add(T::DbWeight::get().writes(17))
 	}
 	// Storage: `NodeRegistry::WorkerByHotKey` (r:1 w:0)
 	// Proof: `NodeRegistry::WorkerByHotKey` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::Tasks` (r:63 w:63)
+	// Storage: `TaskMatching::Tasks` (r:32 w:32)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::Jobs` (r:32 w:32)
+	// Storage: `TaskMatching::Jobs` (r:16 w:16)
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	// Storage: `System::BlockHash` (r:1 w:0)
 	// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:32 w:32)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
-	// Storage: `Balances::Holds` (r:32 w:32)
+	// Storage: `Balances::Holds` (r:16 w:16)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
-	// Storage: `System::Account` (r:34 w:34)
+	// Storage: `System::Account` (r:18 w:18)
 	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `TokenRewards::EraPoints` (r:1 w:1)
 	// Proof: `TokenRewards::EraPoints` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
@@ -401,24 +387,26 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingIndex` (r:1 w:0)
 	// Proof: `TaskMatching::WaitingIndex` (`max_values`: Some(1), `max_size`: Some(9218), added: 9713, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPlaces` (r:1 w:0)
+	// Storage: `TaskMatching::SupplyPlaces` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPages` (r:1 w:1)
+	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::Agenda` (r:0 w:32)
+	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::Agenda` (r:0 w:16)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::Assignments` (r:0 w:63)
+	// Storage: `TaskMatching::Assignments` (r:0 w:32)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn attest_results(j: u32, m: u32) -> Weight {
-		// Measured 1784 bytes; at least 10_736_730 ns.
-		Weight::from_parts(10_790_815_916, 10703)
-			.saturating_add(Weight::from_parts(255_960_804, 0).saturating_mul(j.into()))
-			.saturating_add(Weight::from_parts(147_755_180, 0).saturating_mul(m.into()))
-			.saturating_add(T::DbWeight::get().reads(14))
-			.saturating_add(T::DbWeight::get().reads((5_u64).saturating_mul(j.into())))
+		// Measured 1753 bytes; at least 5_900_618 ns.
+		Weight::from_parts(1_073_188_000, 17871)
+			.saturating_add(Weight::from_parts(326_961_750, 0).saturating_mul(j.into()))
+			.saturating_add(Weight::from_parts(339_959_000, 0).saturating_mul(m.into()))
+			.saturating_add(T::DbWeight::get().reads(16))
+			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(j.into())))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(m.into())))
-			.saturating_add(T::DbWeight::get().writes(8))
-			.saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(j.into())))
+			.saturating_add(T::DbWeight::get().writes(11))
+			.saturating_add(T::DbWeight::get().writes((6_u64).saturating_mul(j.into())))
 			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(m.into())))
 			.saturating_add(Weight::from_parts(0, 3575).saturating_mul(j.into()))
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(m.into()))
@@ -444,7 +432,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::FrozenLength` (r:1 w:1)
 	// Proof: `TaskMatching::FrozenLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
@@ -452,8 +440,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Frozen` (r:0 w:1)
 	// Proof: `TaskMatching::Frozen` (`max_values`: None, `max_size`: Some(26), added: 2501, mode: `MaxEncodedLen`)
 	fn decline_task() -> Weight {
-		// Measured 2232 bytes; at least 179_386 ns.
-		Weight::from_parts(216_010_000, 13775)
+		// Measured 2237 bytes; at least 184_824 ns.
+		Weight::from_parts(295_628_000, 17871)
 			.saturating_add(T::DbWeight::get().reads(13))
 			.saturating_add(T::DbWeight::get().writes(10))
 	}
@@ -478,24 +466,24 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:1)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn decline_task_waiting() -> Weight {
-		// Measured 2211 bytes; at least 154_769 ns.
-		Weight::from_parts(171_845_000, 13775)
+		// Measured 2213 bytes; at least 158_545 ns.
+		Weight::from_parts(172_896_000, 17871)
 			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:0)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPages` (r:12 w:0)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	fn draw_look(p: u32, b: u32) -> Weight {
-		// Measured 89 bytes; at least 184_634 ns.
-		Weight::from_parts(188_930_000, 13775)
-			.saturating_add(Weight::from_parts(6_470_574, 0).saturating_mul(p.into()))
-			.saturating_add(Weight::from_parts(74_247, 0).saturating_mul(b.into()))
+		// Measured 89 bytes; at least 83_283 ns.
+		Weight::from_parts(20_009_023, 17871)
+			.saturating_add(Weight::from_parts(18_327_200, 0).saturating_mul(p.into()))
+			.saturating_add(Weight::from_parts(27_829, 0).saturating_mul(b.into()))
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(p.into()))
@@ -506,9 +494,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
 	// Storage: `Timestamp::Now` (r:1 w:0)
 	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:0)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
-	// Storage: `TaskMatching::SupplyPages` (r:3 w:1)
+	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPages` (r:5 w:3)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:1 w:1)
 	// Proof: `NodeRegistry::Workers` (`max_values`: None, `max_size`: Some(604), added: 3079, mode: `MaxEncodedLen`)
@@ -520,13 +508,15 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `NodeRegistry::ClassThresholds` (`max_values`: Some(1), `max_size`: Some(64), added: 559, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Assignments` (r:0 w:32)
 	// Proof: `TaskMatching::Assignments` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
+	// Storage: `TaskMatching::SupplyPlaces` (r:0 w:1)
+	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
 	fn draw_alike(t: u32) -> Weight {
-		// Measured 7425 bytes; at least 194_958 ns.
-		Weight::from_parts(149_929_639, 18060)
-			.saturating_add(Weight::from_parts(58_030_572, 0).saturating_mul(t.into()))
-			.saturating_add(T::DbWeight::get().reads(10))
+		// Measured 7473 bytes; at least 224_152 ns.
+		Weight::from_parts(197_674_240, 29440)
+			.saturating_add(Weight::from_parts(59_673_560, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(12))
 			.saturating_add(T::DbWeight::get().reads((1_u64).saturating_mul(t.into())))
-			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(T::DbWeight::get().writes(7))
 			.saturating_add(T::DbWeight::get().writes((2_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(t.into()))
 	}
@@ -537,7 +527,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Timestamp::Now` (r:1 w:0)
 	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPages` (r:5 w:3)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::Workers` (r:32 w:32)
@@ -553,13 +543,13 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPlaces` (r:0 w:32)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
 	fn draw_apart(t: u32) -> Weight {
-		// Measured 5504 bytes; at least 290_330 ns.
-		Weight::from_parts(223_633_760, 29440)
-			.saturating_add(Weight::from_parts(129_502_560, 0).saturating_mul(t.into()))
+		// Measured 5509 bytes; at least 304_391 ns.
+		Weight::from_parts(297_552_500, 29440)
+			.saturating_add(Weight::from_parts(128_257_500, 0).saturating_mul(t.into()))
 			.saturating_add(T::DbWeight::get().reads(9))
 			.saturating_add(T::DbWeight::get().reads((4_u64).saturating_mul(t.into())))
-			.saturating_add(T::DbWeight::get().writes(10))
-			.saturating_add(T::DbWeight::get().writes((5_u64).saturating_mul(t.into())))
+			.saturating_add(T::DbWeight::get().writes(11))
+			.saturating_add(T::DbWeight::get().writes((4_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 3079).saturating_mul(t.into()))
 	}
 	// Storage: `NodeRegistry::Workers` (r:1 w:0)
@@ -569,12 +559,12 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPlaces` (r:1 w:2)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	fn draw_vain() -> Weight {
-		// Measured 3198 bytes; at least 82_702 ns.
-		Weight::from_parts(89_062_000, 13775)
+		// Measured 3204 bytes; at least 86_108 ns.
+		Weight::from_parts(93_829_000, 17871)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -585,7 +575,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Timestamp::Now` (r:1 w:0)
 	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:0)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingIndex` (r:1 w:1)
 	// Proof: `TaskMatching::WaitingIndex` (`max_values`: Some(1), `max_size`: Some(9218), added: 9713, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingQueues` (r:1 w:1)
@@ -593,8 +583,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Waiting` (r:0 w:1)
 	// Proof: `TaskMatching::Waiting` (`max_values`: None, `max_size`: Some(27), added: 2502, mode: `MaxEncodedLen`)
 	fn draw_nothing() -> Weight {
-		// Measured 563 bytes; at least 50_956 ns.
-		Weight::from_parts(53_610_000, 13775)
+		// Measured 563 bytes; at least 51_757 ns.
+		Weight::from_parts(55_191_000, 17871)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -602,29 +592,27 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Jobs` (r:1 w:1)
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
-	// Storage: `System::Account` (r:1 w:1)
-	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	// Storage: `System::Account` (r:1 w:1)
+	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn draw_late() -> Weight {
-		// Measured 920 bytes; at least 142_120 ns.
-		Weight::from_parts(147_659_000, 4565)
-			.saturating_add(T::DbWeight::get().reads(6))
-			.saturating_add(T::DbWeight::get().writes(7))
+		// Measured 828 bytes; at least 139_897 ns.
+		Weight::from_parts(145_476_000, 4565)
+			.saturating_add(T::DbWeight::get().reads(5))
+			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Agenda` (r:0 w:1)
 	// Proof: `TaskMatching::Agenda` (`max_values`: None, `max_size`: Some(29), added: 2504, mode: `MaxEncodedLen`)
 	fn draw_group() -> Weight {
-		// Measured 6 bytes; at least 10_596 ns.
-		Weight::from_parts(11_457_000, 3481)
+		// Measured 6 bytes; at least 10_696 ns.
+		Weight::from_parts(11_757_000, 3481)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -641,8 +629,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Tasks` (r:1 w:0)
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	fn frozen_step() -> Weight {
-		// Measured 476 bytes; at least 49_002 ns.
-		Weight::from_parts(51_547_000, 4065)
+		// Measured 476 bytes; at least 49_744 ns.
+		Weight::from_parts(52_127_000, 4065)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -667,8 +655,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `Timestamp::Now` (r:1 w:0)
 	// Proof: `Timestamp::Now` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn wake_step() -> Weight {
-		// Measured 1119 bytes; at least 129_883 ns.
-		Weight::from_parts(136_762_000, 10703)
+		// Measured 1121 bytes; at least 132_066 ns.
+		Weight::from_parts(140_178_000, 10703)
 			.saturating_add(T::DbWeight::get().reads(10))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
@@ -677,8 +665,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 	fn agenda_step() -> Weight {
-		// Measured 37 bytes; at least 13_129 ns.
-		Weight::from_parts(14_151_000, 3481)
+		// Measured 37 bytes; at least 13_270 ns.
+		Weight::from_parts(14_181_000, 3481)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
@@ -707,7 +695,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPlaces` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPages` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `NodeRegistry::CalledAt` (r:0 w:2)
@@ -717,8 +705,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaCursor` (r:0 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn agenda_close() -> Weight {
-		// Measured 2444 bytes; at least 289_709 ns.
-		Weight::from_parts(453_341_000, 13775)
+		// Measured 2446 bytes; at least 285_854 ns.
+		Weight::from_parts(304_911_000, 17871)
 			.saturating_add(T::DbWeight::get().reads(22))
 			.saturating_add(T::DbWeight::get().writes(23))
 	}
@@ -730,8 +718,6 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Tasks` (`max_values`: None, `max_size`: Some(600), added: 3075, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::Jobs` (r:1 w:1)
 	// Proof: `TaskMatching::Jobs` (`max_values`: None, `max_size`: Some(1100), added: 3575, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
 	// Storage: `System::Account` (r:4 w:4)
@@ -755,7 +741,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPlaces` (r:3 w:3)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPages` (r:2 w:2)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `ResourceVerification::Capabilities` (r:2 w:0)
@@ -769,10 +755,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaCursor` (r:0 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn agenda_settle() -> Weight {
-		// Measured 3875 bytes; at least 838_471 ns.
-		Weight::from_parts(931_269_000, 13775)
-			.saturating_add(T::DbWeight::get().reads(35))
-			.saturating_add(T::DbWeight::get().writes(35))
+		// Measured 3789 bytes; at least 826_584 ns.
+		Weight::from_parts(875_988_000, 17871)
+			.saturating_add(T::DbWeight::get().reads(34))
+			.saturating_add(T::DbWeight::get().writes(34))
 	}
 	// Storage: `TaskMatching::AgendaLength` (r:1 w:1)
 	// Proof: `TaskMatching::AgendaLength` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
@@ -785,8 +771,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::AgendaCursor` (r:0 w:1)
 	// Proof: `TaskMatching::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn agenda_forget() -> Weight {
-		// Measured 569 bytes; at least 63_314 ns.
-		Weight::from_parts(105_707_000, 4565)
+		// Measured 569 bytes; at least 64_215 ns.
+		Weight::from_parts(67_209_000, 4565)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(12))
 	}
@@ -799,8 +785,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Frozen` (r:0 w:1)
 	// Proof: `TaskMatching::Frozen` (`max_values`: None, `max_size`: Some(26), added: 2501, mode: `MaxEncodedLen`)
 	fn agenda_advance() -> Weight {
-		// Measured 14448 bytes; at least 1_568_563 ns.
-		Weight::from_parts(1_684_665_000, 788190)
+		// Measured 14448 bytes; at least 1_619_408 ns.
+		Weight::from_parts(1_706_337_000, 788190)
 			.saturating_add(T::DbWeight::get().reads(258))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -812,19 +798,17 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Proof: `TaskMatching::Waiting` (`max_values`: None, `max_size`: Some(27), added: 2502, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingQueues` (r:1 w:1)
 	// Proof: `TaskMatching::WaitingQueues` (`max_values`: None, `max_size`: Some(31), added: 2506, mode: `MaxEncodedLen`)
-	// Storage: `TokenRewards::Escrowed` (r:1 w:1)
-	// Proof: `TokenRewards::Escrowed` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
-	// Storage: `System::Account` (r:1 w:1)
-	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `Balances::Holds` (r:1 w:1)
 	// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(121), added: 2596, mode: `MaxEncodedLen`)
+	// Storage: `System::Account` (r:1 w:1)
+	// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::WaitingIndex` (r:1 w:1)
 	// Proof: `TaskMatching::WaitingIndex` (`max_values`: Some(1), `max_size`: Some(9218), added: 9713, mode: `MaxEncodedLen`)
 	fn agenda_expire() -> Weight {
-		// Measured 4623 bytes; at least 975_254 ns.
-		Weight::from_parts(1_031_197_000, 25590)
-			.saturating_add(T::DbWeight::get().reads(22))
-			.saturating_add(T::DbWeight::get().writes(22))
+		// Measured 4531 bytes; at least 987_412 ns.
+		Weight::from_parts(1_040_301_000, 25590)
+			.saturating_add(T::DbWeight::get().reads(21))
+			.saturating_add(T::DbWeight::get().writes(21))
 	}
 	// Storage: `NodeRegistry::OnlinePosition` (r:1 w:0)
 	// Proof: `NodeRegistry::OnlinePosition` (`max_values`: None, `max_size`: Some(17), added: 2492, mode: `MaxEncodedLen`)
@@ -843,7 +827,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::SupplyPlaces` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPlaces` (`max_values`: None, `max_size`: Some(18), added: 2493, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyDirectory` (r:1 w:1)
-	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
+	// Proof: `TaskMatching::SupplyDirectory` (`max_values`: Some(1), `max_size`: Some(16386), added: 16881, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::SupplyPages` (r:1 w:1)
 	// Proof: `TaskMatching::SupplyPages` (`max_values`: None, `max_size`: Some(3215), added: 5690, mode: `MaxEncodedLen`)
 	// Storage: `TaskMatching::FrozenLength` (r:1 w:1)
@@ -855,8 +839,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TaskMatching::Frozen` (r:0 w:4)
 	// Proof: `TaskMatching::Frozen` (`max_values`: None, `max_size`: Some(26), added: 2501, mode: `MaxEncodedLen`)
 	fn agenda_silent() -> Weight {
-		// Measured 1670 bytes; at least 372_873 ns.
-		Weight::from_parts(396_407_000, 13775)
+		// Measured 1672 bytes; at least 380_283 ns.
+		Weight::from_parts(397_749_000, 17871)
 			.saturating_add(T::DbWeight::get().reads(17))
 			.saturating_add(T::DbWeight::get().writes(21))
 	}
@@ -865,172 +849,172 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn submit_task() -> Weight {
-		Weight::from_parts(158_414_000, 3593)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(10))
+		Weight::from_parts(149_011_000, 3593)
+			.saturating_add(ParityDbWeight::get().reads(5))
+			.saturating_add(ParityDbWeight::get().writes(9))
 	}
 	fn submit_job(n: u32) -> Weight {
-		Weight::from_parts(142_693_026, 3593)
-			.saturating_add(Weight::from_parts(7_709_091, 0).saturating_mul(n.into()))
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(8))
+		Weight::from_parts(131_462_442, 3593)
+			.saturating_add(Weight::from_parts(8_206_815, 0).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(5))
+			.saturating_add(ParityDbWeight::get().writes(7))
 			.saturating_add(ParityDbWeight::get().writes((1_u64).saturating_mul(n.into())))
 	}
 	fn cancel_task() -> Weight {
-		Weight::from_parts(948_034_000, 13775)
-			.saturating_add(ParityDbWeight::get().reads(29))
-			.saturating_add(ParityDbWeight::get().writes(28))
+		Weight::from_parts(912_221_000, 17871)
+			.saturating_add(ParityDbWeight::get().reads(28))
+			.saturating_add(ParityDbWeight::get().writes(27))
 	}
 	fn cancel_idle_task() -> Weight {
-		Weight::from_parts(250_591_000, 10703)
-			.saturating_add(ParityDbWeight::get().reads(10))
-			.saturating_add(ParityDbWeight::get().writes(10))
+		Weight::from_parts(243_731_000, 10703)
+			.saturating_add(ParityDbWeight::get().reads(9))
+			.saturating_add(ParityDbWeight::get().writes(9))
 	}
 	fn cancel_job(n: u32) -> Weight {
-		Weight::from_parts(471_368_000, 10703)
-			.saturating_add(Weight::from_parts(248_091_499, 0).saturating_mul(n.into()))
-			.saturating_add(ParityDbWeight::get().reads(21))
+		Weight::from_parts(502_944_000, 17871)
+			.saturating_add(Weight::from_parts(194_824_919, 0).saturating_mul(n.into()))
+			.saturating_add(ParityDbWeight::get().reads(22))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(n.into())))
-			.saturating_add(ParityDbWeight::get().writes(13))
+			.saturating_add(ParityDbWeight::get().writes(17))
 			.saturating_add(ParityDbWeight::get().writes((4_u64).saturating_mul(n.into())))
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(n.into()))
 	}
 	fn commit_result() -> Weight {
-		Weight::from_parts(92_627_000, 4565)
+		Weight::from_parts(94_029_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn commit_result_waiting() -> Weight {
-		Weight::from_parts(72_908_000, 4565)
+		Weight::from_parts(72_808_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn reveal_result() -> Weight {
-		Weight::from_parts(1_041_782_000, 14005)
-			.saturating_add(ParityDbWeight::get().reads(33))
-			.saturating_add(ParityDbWeight::get().writes(30))
+		Weight::from_parts(1_013_021_000, 17871)
+			.saturating_add(ParityDbWeight::get().reads(32))
+			.saturating_add(ParityDbWeight::get().writes(29))
 	}
 	fn reveal_result_waiting() -> Weight {
-		Weight::from_parts(150_372_000, 4565)
+		Weight::from_parts(151_103_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(1))
 	}
 	fn attest_result() -> Weight {
-		Weight::from_parts(487_762_000, 13775)
-			.saturating_add(ParityDbWeight::get().reads(21))
-			.saturating_add(ParityDbWeight::get().writes(18))
+		Weight::from_parts(471_478_000, 17871)
+			.saturating_add(ParityDbWeight::get().reads(20))
+			.saturating_add(ParityDbWeight::get().writes(17))
 	}
 	fn attest_results(j: u32, m: u32) -> Weight {
-		Weight::from_parts(10_790_815_916, 10703)
-			.saturating_add(Weight::from_parts(255_960_804, 0).saturating_mul(j.into()))
-			.saturating_add(Weight::from_parts(147_755_180, 0).saturating_mul(m.into()))
-			.saturating_add(ParityDbWeight::get().reads(14))
-			.saturating_add(ParityDbWeight::get().reads((5_u64).saturating_mul(j.into())))
+		Weight::from_parts(6_159_721_000, 17871)
+			.saturating_add(Weight::from_parts(122_804_267, 0).saturating_mul(j.into()))
+			.saturating_add(Weight::from_parts(165_977_268, 0).saturating_mul(m.into()))
+			.saturating_add(ParityDbWeight::get().reads(16))
+			.saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(j.into())))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(m.into())))
-			.saturating_add(ParityDbWeight::get().writes(8))
-			.saturating_add(ParityDbWeight::get().writes((7_u64).saturating_mul(j.into())))
+			.saturating_add(ParityDbWeight::get().writes(11))
+			.saturating_add(ParityDbWeight::get().writes((6_u64).saturating_mul(j.into())))
 			.saturating_add(ParityDbWeight::get().writes((2_u64).saturating_mul(m.into())))
 			.saturating_add(Weight::from_parts(0, 3575).saturating_mul(j.into()))
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(m.into()))
 	}
 	fn decline_task() -> Weight {
-		Weight::from_parts(216_010_000, 13775)
+		Weight::from_parts(295_628_000, 17871)
 			.saturating_add(ParityDbWeight::get().reads(13))
 			.saturating_add(ParityDbWeight::get().writes(10))
 	}
 	fn decline_task_waiting() -> Weight {
-		Weight::from_parts(171_845_000, 13775)
+		Weight::from_parts(172_896_000, 17871)
 			.saturating_add(ParityDbWeight::get().reads(12))
 			.saturating_add(ParityDbWeight::get().writes(8))
 	}
 	fn draw_look(p: u32, b: u32) -> Weight {
-		Weight::from_parts(188_930_000, 13775)
-			.saturating_add(Weight::from_parts(6_470_574, 0).saturating_mul(p.into()))
-			.saturating_add(Weight::from_parts(74_247, 0).saturating_mul(b.into()))
+		Weight::from_parts(20_009_023, 17871)
+			.saturating_add(Weight::from_parts(18_327_200, 0).saturating_mul(p.into()))
+			.saturating_add(Weight::from_parts(27_829, 0).saturating_mul(b.into()))
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(p.into())))
 			.saturating_add(Weight::from_parts(0, 5690).saturating_mul(p.into()))
 	}
 	fn draw_alike(t: u32) -> Weight {
-		Weight::from_parts(149_929_639, 18060)
-			.saturating_add(Weight::from_parts(58_030_572, 0).saturating_mul(t.into()))
-			.saturating_add(ParityDbWeight::get().reads(10))
+		Weight::from_parts(190_263_315, 29440)
+			.saturating_add(Weight::from_parts(59_700_673, 0).saturating_mul(t.into()))
+			.saturating_add(ParityDbWeight::get().reads(12))
 			.saturating_add(ParityDbWeight::get().reads((1_u64).saturating_mul(t.into())))
-			.saturating_add(ParityDbWeight::get().writes(3))
+			.saturating_add(ParityDbWeight::get().writes(7))
 			.saturating_add(ParityDbWeight::get().writes((2_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 3075).saturating_mul(t.into()))
 	}
 	fn draw_apart(t: u32) -> Weight {
-		Weight::from_parts(223_633_760, 29440)
-			.saturating_add(Weight::from_parts(129_502_560, 0).saturating_mul(t.into()))
+		Weight::from_parts(297_552_500, 29440)
+			.saturating_add(Weight::from_parts(128_257_500, 0).saturating_mul(t.into()))
 			.saturating_add(ParityDbWeight::get().reads(9))
 			.saturating_add(ParityDbWeight::get().reads((4_u64).saturating_mul(t.into())))
-			.saturating_add(ParityDbWeight::get().writes(10))
-			.saturating_add(ParityDbWeight::get().writes((5_u64).saturating_mul(t.into())))
+			.saturating_add(ParityDbWeight::get().writes(11))
+			.saturating_add(ParityDbWeight::get().writes((4_u64).saturating_mul(t.into())))
 			.saturating_add(Weight::from_parts(0, 3079).saturating_mul(t.into()))
 	}
 	fn draw_vain() -> Weight {
-		Weight::from_parts(89_062_000, 13775)
+		Weight::from_parts(93_829_000, 17871)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn draw_nothing() -> Weight {
-		Weight::from_parts(53_610_000, 13775)
+		Weight::from_parts(55_191_000, 17871)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn draw_late() -> Weight {
-		Weight::from_parts(147_659_000, 4565)
-			.saturating_add(ParityDbWeight::get().reads(6))
-			.saturating_add(ParityDbWeight::get().writes(7))
+		Weight::from_parts(145_476_000, 4565)
+			.saturating_add(ParityDbWeight::get().reads(5))
+			.saturating_add(ParityDbWeight::get().writes(6))
 	}
 	fn draw_group() -> Weight {
-		Weight::from_parts(11_457_000, 3481)
+		Weight::from_parts(11_757_000, 3481)
 			.saturating_add(ParityDbWeight::get().reads(1))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn frozen_step() -> Weight {
-		Weight::from_parts(51_547_000, 4065)
+		Weight::from_parts(52_127_000, 4065)
 			.saturating_add(ParityDbWeight::get().reads(6))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn wake_step() -> Weight {
-		Weight::from_parts(136_762_000, 10703)
+		Weight::from_parts(140_178_000, 10703)
 			.saturating_add(ParityDbWeight::get().reads(10))
 			.saturating_add(ParityDbWeight::get().writes(5))
 	}
 	fn agenda_step() -> Weight {
-		Weight::from_parts(14_151_000, 3481)
+		Weight::from_parts(14_181_000, 3481)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(2))
 	}
 	fn agenda_close() -> Weight {
-		Weight::from_parts(453_341_000, 13775)
+		Weight::from_parts(304_911_000, 17871)
 			.saturating_add(ParityDbWeight::get().reads(22))
 			.saturating_add(ParityDbWeight::get().writes(23))
 	}
 	fn agenda_settle() -> Weight {
-		Weight::from_parts(931_269_000, 13775)
-			.saturating_add(ParityDbWeight::get().reads(35))
-			.saturating_add(ParityDbWeight::get().writes(35))
+		Weight::from_parts(875_988_000, 17871)
+			.saturating_add(ParityDbWeight::get().reads(34))
+			.saturating_add(ParityDbWeight::get().writes(34))
 	}
 	fn agenda_forget() -> Weight {
-		Weight::from_parts(105_707_000, 4565)
+		Weight::from_parts(67_209_000, 4565)
 			.saturating_add(ParityDbWeight::get().reads(3))
 			.saturating_add(ParityDbWeight::get().writes(12))
 	}
 	fn agenda_advance() -> Weight {
-		Weight::from_parts(1_684_665_000, 788190)
+		Weight::from_parts(1_706_337_000, 788190)
 			.saturating_add(ParityDbWeight::get().reads(258))
 			.saturating_add(ParityDbWeight::get().writes(4))
 	}
 	fn agenda_expire() -> Weight {
-		Weight::from_parts(1_031_197_000, 25590)
-			.saturating_add(ParityDbWeight::get().reads(22))
-			.saturating_add(ParityDbWeight::get().writes(22))
+		Weight::from_parts(1_040_301_000, 25590)
+			.saturating_add(ParityDbWeight::get().reads(21))
+			.saturating_add(ParityDbWeight::get().writes(21))
 	}
 	fn agenda_silent() -> Weight {
-		Weight::from_parts(396_407_000, 13775)
+		Weight::from_parts(397_749_000, 17871)
 			.saturating_add(ParityDbWeight::get().reads(17))
 			.saturating_add(ParityDbWeight::get().writes(21))
 	}

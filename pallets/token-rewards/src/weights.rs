@@ -30,8 +30,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TokenRewards::EraMinted` (r:1 w:1)
 	// Proof: `TokenRewards::EraMinted` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn claim_rewards() -> Weight {
-		// Measured 193 bytes; at least 77_425 ns.
-		Weight::from_parts(96_914_000, 3593)
+		// Measured 193 bytes; at least 78_246 ns.
+		Weight::from_parts(82_883_000, 3593)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -44,8 +44,8 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Storage: `TokenRewards::EraMinted` (r:0 w:1)
 	// Proof: `TokenRewards::EraMinted` (`max_values`: None, `max_size`: Some(28), added: 2503, mode: `MaxEncodedLen`)
 	fn clear_old_era_step() -> Weight {
-		// Measured 554 bytes; at least 24_636 ns.
-		Weight::from_parts(35_472_000, 3541)
+		// Measured 554 bytes; at least 24_286 ns.
+		Weight::from_parts(25_988_000, 3541)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
@@ -54,12 +54,12 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// For tests: the same weights with the default database costs.
 impl WeightInfo for () {
 	fn claim_rewards() -> Weight {
-		Weight::from_parts(96_914_000, 3593)
+		Weight::from_parts(82_883_000, 3593)
 			.saturating_add(ParityDbWeight::get().reads(4))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
 	fn clear_old_era_step() -> Weight {
-		Weight::from_parts(35_472_000, 3541)
+		Weight::from_parts(25_988_000, 3541)
 			.saturating_add(ParityDbWeight::get().reads(2))
 			.saturating_add(ParityDbWeight::get().writes(3))
 	}
