@@ -161,6 +161,8 @@ impl Hold {
 			Err(Some(SubmitError::Dispatch { .. } | SubmitError::Rejected { .. })) => {
 				let pause = 1u32.checked_shl(self.refusals).unwrap_or(BACKOFF_BLOCKS_MAX);
 				self.refusals = self.refusals.saturating_add(1);
+				// It was the fault of nothing else.
+				self.is_alone = true;
 				self.until = best.saturating_add(pause.min(BACKOFF_BLOCKS_MAX));
 			}
 			Err(Some(SubmitError::Dropped { .. } | SubmitError::Connection(_)) | None) => {
