@@ -144,6 +144,17 @@ pub struct Wakes {
 	pub others_at: Option<BlockNumber>,
 }
 
+/// For whom the queues are gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+	/// A machine that came.
+	Machine(WorkerId),
+	/// The machines that were too many to list: nobody in particular.
+	Others,
+	/// Nobody came: machines open at an hour, and bonds are raised, without anybody being told.
+	Clock,
+}
+
 impl Wakes {
 	/// Remembers that a machine came.
 	pub fn note(&mut self, wake: Wake) {
@@ -157,14 +168,19 @@ impl Wakes {
 
 impl Wakes {
 	/// Forgets a machine, which it gives, or that there were too many.
-	pub fn remove(&mut self, turn: Option<WorkerId>) -> Option<Wake> {
-		let Some(worker) = turn else {
-			self.others_at = None;
-			return None;
-		};
-		let wake = self.machines.iter().find(|wake| wake.worker == worker).copied();
-		self.machines.retain(|wake| wake.worker != worker);
-		wake
+	pub fn remove(&mut self, turn: Turn) -> Option<Wake> {
+		match turn {
+			Turn::Machine(worker) => {
+				let wake = self.machines.iter().find(|wake| wake.worker == worker).copied();
+				self.machines.retain(|wake| wake.worker != worker);
+				wake
+			}
+			Turn::Others => {
+				self.others_at = None;
+				None
+			}
+			Turn::Clock => None,
+		}
 	}
 
 	/// Puts a machine that was removed behind all others.

@@ -6,8 +6,8 @@ use aidragon_primitives::{
 	resources::{GpuShare, Resources},
 	supply::{bucket_of, Bucket, Shape, CPU_TIERS_MILLI, MEMORY_TIERS_MIB},
 	waiting::{
-		dequeue, enqueue, first, may_serve, price_tier, Queue, QueueId, QueueIndex, Ticket, Wake,
-		Wakes, CELLS_MAX, WAKES_MAX,
+		dequeue, enqueue, first, may_serve, price_tier, Queue, QueueId, QueueIndex, Ticket, Turn,
+		Wake, Wakes, CELLS_MAX, WAKES_MAX,
 	},
 	Balance, TaskId,
 };
@@ -354,22 +354,22 @@ fn wakes(workers: impl IntoIterator<Item = u32>, others_at: Option<u32>) -> Wake
 #[test]
 fn what_is_worked_off_is_forgotten_and_nothing_else() {
 	let mut left = wakes([1, 2, 3], Some(7));
-	left.remove(Some(2));
+	left.remove(Turn::Machine(2));
 	assert_eq!(left, wakes([1, 3], Some(7)));
-	left.remove(Some(2));
+	left.remove(Turn::Machine(2));
 	assert_eq!(left, wakes([1, 3], Some(7)), "it is gone already");
-	left.remove(None);
+	left.remove(Turn::Others);
 	assert_eq!(left, wakes([1, 3], None));
-	left.remove(None);
-	left.remove(Some(1));
-	left.remove(Some(3));
+	left.remove(Turn::Others);
+	left.remove(Turn::Machine(1));
+	left.remove(Turn::Machine(3));
 	assert_eq!(left, Wakes::default());
 }
 
 #[test]
 fn a_machine_that_did_not_come_to_an_end_is_put_behind_the_others() {
 	let mut left = wakes([1, 2, 3], Some(7));
-	let removed = left.remove(Some(1));
+	let removed = left.remove(Turn::Machine(1));
 	assert_eq!(removed, Some(wake(1, 1)));
 	left.put_back(removed);
 	assert_eq!(left, wakes([2, 3, 1], Some(7)));
@@ -381,7 +381,9 @@ fn a_machine_that_did_not_come_to_an_end_is_put_behind_the_others() {
 #[test]
 fn what_was_not_there_and_nobody_in_particular_are_not_put_back() {
 	let mut left = wakes([1], Some(7));
-	for turn in [Some(9), None] {
+	assert_eq!(left.remove(Turn::Clock), None);
+	assert_eq!(left, wakes([1], Some(7)));
+	for turn in [Turn::Machine(9), Turn::Others] {
 		let removed = left.remove(turn);
 		assert_eq!(removed, None);
 		left.put_back(removed);
@@ -394,7 +396,7 @@ fn there_is_always_room_for_what_is_put_back() {
 	let before = wakes(0..WAKES_MAX, Some(3));
 	for worker in 0..WAKES_MAX {
 		let mut left = before.clone();
-		let removed = left.remove(Some(worker));
+		let removed = left.remove(Turn::Machine(worker));
 		left.put_back(removed);
 		assert_eq!(left.machines.len() as u32, WAKES_MAX);
 		assert_eq!(left.machines.last(), Some(&wake(worker, worker)));

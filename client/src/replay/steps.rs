@@ -12,8 +12,9 @@ use crate::{
 use aidragon_primitives::{
 	drawing::{self, draw_frozen, turns, Budget, Cost, Cursor, Market, Outcome, Serving},
 	matching::Considered,
+	waiting::Turn,
 	worker::minute_of_day,
-	BlockNumber, Hash32, TaskId, WorkerId,
+	BlockNumber, Hash32, TaskId,
 };
 use std::collections::VecDeque;
 
@@ -31,7 +32,7 @@ pub(super) struct Drawn {
 /// How far the draws of a block are repeated.
 enum Phase {
 	Frozen(Cursor),
-	Woken { turns: VecDeque<Option<WorkerId>>, serving: Option<(Option<WorkerId>, Serving)> },
+	Woken { turns: VecDeque<Turn>, serving: Option<(Turn, Serving)> },
 	Over,
 }
 
@@ -148,13 +149,13 @@ impl Replay {
 
 	async fn woken(
 		&mut self,
-		mut turns: VecDeque<Option<WorkerId>>,
-		serving: Option<(Option<WorkerId>, Serving)>,
+		mut turns: VecDeque<Turn>,
+		serving: Option<(Turn, Serving)>,
 	) -> Result<(), ChainError> {
 		let Some(beacon) = self.world.frame.beacon else { return Ok(()) };
-		let begin = |machine| (machine, Serving::new(machine, beacon));
+		let begin = |turn| (turn, Serving::new(turn, beacon));
 		let next = serving.or_else(|| turns.pop_front().map(begin));
-		let Some((machine, serving)) = next else { return Ok(()) };
+		let Some((turn, serving)) = next else { return Ok(()) };
 		let step = |world: &mut World| {
 			let (mut serving, mut left) =
 				(serving.clone(), Left { tasks: None, had_turns: Vec::new() });
@@ -162,8 +163,12 @@ impl Replay {
 			(serving, look, left.had_turns)
 		};
 		let (serving, look, had_turns) = self.step(step).await?;
-		self.note(had_turns, machine.map_or(Cause::Swept, Cause::WokenBy));
-		let serving = (look == drawing::Look::More).then_some((machine, serving));
+		let cause = match turn {
+			Turn::Machine(worker) => Cause::WokenBy(worker),
+			Turn::Others | Turn::Clock => Cause::Swept,
+		};
+		self.note(had_turns, cause);
+		let serving = (look == drawing::Look::More).then_some((turn, serving));
 		self.phase = Phase::Woken { turns, serving };
 		Ok(())
 	}

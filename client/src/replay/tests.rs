@@ -11,7 +11,7 @@ use aidragon_primitives::{
 	state::TaskState,
 	supply::{Directory, SupplyStore},
 	task::Progress,
-	waiting::{QueueIndex, QueueStore},
+	waiting::{QueueIndex, QueueStore, Turn},
 	worker::{
 		Availability, Capability, Capacity, Ledger, Offer, Proof, Provider, Site, Standing,
 		Thresholds, WorkerStatus,
@@ -231,7 +231,7 @@ fn a_task_that_waits_is_drawn_for_the_machine_that_comes() {
 	let mut later = self::world(2);
 	(later.tasks, later.jobs) = (world.tasks, world.jobs);
 	(later.index, later.queues, later.waiting) = (world.index, world.queues, world.waiting);
-	let mut serving = Serving::new(Some(1), BEACON);
+	let mut serving = Serving::new(Turn::Machine(1), BEACON);
 	let mut drawn = Turns::default();
 	loop {
 		let (next, look, turns) = run(&mut later, |world| {

@@ -10,13 +10,10 @@ use aidragon_primitives::{
 	matching::{PAGES_MAX, VETTED_MAX},
 	supply::DIRECTORY_MAX,
 	task::REPLICAS_MAX,
-	waiting::Wakes,
-	BlockNumber, Hash32, TaskId, WorkerId,
+	waiting::{Turn, Wakes},
+	BlockNumber, Hash32, TaskId,
 };
 use frame_support::weights::{Weight, WeightMeter};
-
-/// Blocks between two looks at tasks that wait without anybody having come: machines open by the clock, bonds are raised.
-const SWEEP_BLOCKS: BlockNumber = 20;
 
 /// What one more of them takes.
 fn one_more(weight: impl Fn(u32) -> Weight) -> Weight {
@@ -116,7 +113,6 @@ impl<T: Config> Pallet<T> {
 		if !budget.step(T::WeightInfo::wake_step()) {
 			return;
 		}
-		Self::sweep_waiting();
 		let Some(beacon) = T::Beacon::latest() else { return };
 		let wakes = Waking::<T>::take();
 		let mut left = wakes.clone();
@@ -125,7 +121,7 @@ impl<T: Config> Pallet<T> {
 			let turn = left.remove(turn);
 			if !served {
 				// Whoever did not come to an end comes last in the next block. A look on nobody's behalf ends with the block: it
-				// would begin anew, and there is another one soon.
+				// would begin anew, and the clock goes on.
 				left.put_back(turn);
 				break;
 			}
@@ -134,12 +130,8 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Draws for the tasks that a machine may serve, or for some of all, and says whether that is done: nothing more is to be found.
-	fn serve(
-		machine: Option<WorkerId>,
-		beacon: (BlockNumber, Hash32),
-		budget: &mut Meter<'_, T>,
-	) -> bool {
-		let (mut serving, mut store) = (Serving::new(machine, beacon), ChainStore::<T>::new());
+	fn serve(turn: Turn, beacon: (BlockNumber, Hash32), budget: &mut Meter<'_, T>) -> bool {
+		let (mut serving, mut store) = (Serving::new(turn, beacon), ChainStore::<T>::new());
 		let wake_step = T::WeightInfo::wake_step().saturating_add(T::WeightInfo::draw_group());
 		while budget.step(wake_step) {
 			match serving.look(&mut store, budget) {
@@ -171,15 +163,5 @@ impl<T: Config> Pallet<T> {
 	/// Whether there is anything to wake, or to forget of what came.
 	pub(crate) fn may_wake() -> bool {
 		Self::is_waiting() || Waking::<T>::exists()
-	}
-
-	/// Has some of what waits looked at from time to time.
-	pub(crate) fn sweep_waiting() {
-		let now = Self::now();
-		if now.is_multiple_of(SWEEP_BLOCKS) && Self::is_waiting() {
-			Waking::<T>::mutate(|wakes| {
-				wakes.others_at.get_or_insert(now);
-			});
-		}
 	}
 }

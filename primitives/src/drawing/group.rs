@@ -9,8 +9,8 @@ use crate::{
 	state::{transition, TaskEvent, TaskState},
 	supply::ProviderTag,
 	task::{Progress, Replica, Task},
-	waiting::{self, QueueStore},
-	BlockNumber, Hash32, JobId, TaskId, WorkerId,
+	waiting::{self, QueueStore, Turn},
+	BlockNumber, Hash32, JobId, TaskId,
 };
 use alloc::{rc::Rc, vec::Vec};
 use codec::Encode;
@@ -64,8 +64,9 @@ impl<'a, M: Market> Group<'a, M> {
 		Self { market, beacon, job: None, view: None, assigned: None }
 	}
 
-	/// Draws machines for the vacant replicas of a queued task. What finds nothing is drawn again or waits.
-	pub fn draw(&mut self, id: TaskId, woken_by: Option<WorkerId>) -> Cost {
+	/// Draws machines for the vacant replicas of a queued task, in somebody's turn where it waits. What finds nothing is drawn again
+	/// or waits, behind all others unless the clock alone had it looked at.
+	pub fn draw(&mut self, id: TaskId, turn: Option<Turn>) -> Cost {
 		let passed = Cost::default();
 		let task = self.market.task(id).filter(|task| task.state == TaskState::Queued);
 		let Some(task) = task else { return passed };
@@ -74,9 +75,11 @@ impl<'a, M: Market> Group<'a, M> {
 			self.market.give_up(id, task);
 			return passed;
 		}
-		let (drawn, mut cost) = self.choose(id, &task, &job, woken_by);
+		let (drawn, mut cost) = self.choose(id, &task, &job, turn);
 		let Some(picks) = drawn.picks else {
-			self.wait(id, task, &job, drawn.saw_all);
+			if turn != Some(Turn::Clock) {
+				self.wait(id, task, &job, drawn.saw_all);
+			}
 			return Cost { outcome: Outcome::Nothing, ..cost };
 		};
 		cost.outcome = Outcome::Assigned(picks.len() as u32);
@@ -117,7 +120,7 @@ impl<'a, M: Market> Group<'a, M> {
 		id: TaskId,
 		task: &Task<M::AccountId>,
 		job: &Job<M::AccountId>,
-		woken_by: Option<WorkerId>,
+		turn: Option<Turn>,
 	) -> (Drawn<M::AccountId>, Cost) {
 		let request = Request {
 			spec: &job.spec,
@@ -126,7 +129,10 @@ impl<'a, M: Market> Group<'a, M> {
 			excluded: &task.excluded,
 			taken: task.replicas.iter().map(|replica| provider_tag(&replica.provider)).collect(),
 			count: usize::from(job.spec.replicas).saturating_sub(task.replicas.len()),
-			woken_by,
+			woken_by: match turn {
+				Some(Turn::Machine(worker)) => Some(worker),
+				Some(Turn::Others | Turn::Clock) | None => None,
+			},
 		};
 		let seed = draw_seed(self.beacon.1, id, task.attempt);
 		let mut cost = Cost::default();

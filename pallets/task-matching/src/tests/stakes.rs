@@ -31,11 +31,11 @@ fn p7_machine_is_drawn_once_its_bond_covers_what_the_task_may_earn() {
 		assert_eq!((last.what.as_str(), last.machines), (Misfit::BondTooLow.asset(), 0));
 		let increase = |amount| NodeRegistry::increase_bond(signed(provider(0)), amount);
 		assert_ok!(increase(50 * DRGN - 1));
-		run_to(now() + 44);
+		run_to(now() + 14);
 		assert_eq!(task(id).state, TaskState::Queued);
 		assert_ok!(increase(1));
-		// Nobody is told of a bond: the task is looked at every 20 blocks.
-		run_to(now() + 22);
+		// Nobody is told of a bond: the task is looked at every 5 blocks.
+		run_to(now() + 7);
 		assert_eq!(workers_of(id), vec![0]);
 		assert_eq!(at_stake(0), 900 * DRGN);
 	});

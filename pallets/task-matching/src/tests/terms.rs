@@ -105,11 +105,11 @@ fn task_waits_until_a_machine_opens() {
 		set_minute(479);
 		let id = submit_and_draw(spec(1));
 		assert_eq!(task(id).state, TaskState::Queued);
-		run_to(now() + 44);
+		run_to(now() + 14);
 		assert_eq!(task(id).state, TaskState::Queued);
 		set_minute(480);
-		// A machine that opens tells nobody: the task is looked at every 20 blocks.
-		run_to(now() + 22);
+		// A machine that opens tells nobody: the task is looked at every 5 blocks.
+		run_to(now() + 7);
 		assert_eq!(workers_of(id), vec![0]);
 	});
 }
