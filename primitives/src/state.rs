@@ -43,6 +43,10 @@ pub enum FailureReason {
 	HostFault,
 	/// A task whose result it takes ended without one.
 	DependencyFailed,
+	/// A result that it takes could not be fetched from any machine that revealed it.
+	DependencyUnavailable,
+	/// Its own input and the results that it takes are too large together.
+	BundleTooLarge,
 }
 
 impl FailureReason {
@@ -65,6 +69,12 @@ impl FailureReason {
 			Self::HostFault => "every drawn machine failed by itself; the escrow was returned",
 			Self::DependencyFailed => {
 				"a task whose result it takes ended without one; the escrow was returned"
+			}
+			Self::DependencyUnavailable => {
+				"a result that it takes could not be fetched from any machine that revealed it; the escrow was returned: submit the job again"
+			}
+			Self::BundleTooLarge => {
+				"its own input and the results that it takes are more than 1 GiB together; the escrow was returned: take fewer results or make them smaller"
 			}
 		}
 	}

@@ -2,6 +2,7 @@
 
 mod address;
 mod availability;
+mod candidate;
 mod capacity;
 mod class;
 mod offer;
@@ -12,6 +13,7 @@ pub use availability::{
 	calls_in_block, Availability, CALLS_MAX, CALL_ANSWER_BLOCKS, CALL_INTERVAL_BLOCKS,
 	HALF_LIFE_BLOCKS, SCORE_PPM,
 };
+pub use candidate::{Candidate, Obstacle, Registry};
 pub use capacity::{Capacity, Grant, Ledger, LedgerError, Reserved};
 pub use class::{
 	Class, ClassReport, Prospects, Rank, Standing, Thresholds, TierLimit, AVAILABILITY_TIERS,
@@ -20,7 +22,7 @@ pub use class::{
 pub use offer::{minute_of_day, EnergySource, Hours, Offer, Region, Site, TaskKinds, DAY_MINUTES};
 pub use proof::{Capability, GpuProof, Proof, MOPS_PER_VCPU};
 
-use crate::{supply::Entry, Balance, BlockNumber};
+use crate::{Balance, BlockNumber};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -166,17 +168,6 @@ impl Provider {
 		let promoted = Self { bond_units: self.bond_units.saturating_add(1), ..self.clone() };
 		self.bond >= promoted.bond_needed(bond_per_worker)
 	}
-}
-
-/// A machine that may be given work at this block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate<AccountId> {
-	/// What the supply shows of it.
-	pub entry: Entry,
-	/// Its provider.
-	pub provider: AccountId,
-	/// The most that one more task may earn with the bond behind it.
-	pub stake_free: Balance,
 }
 
 #[cfg(test)]

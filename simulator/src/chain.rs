@@ -22,7 +22,7 @@ use aidragon_primitives::{
 	job::{Job, JobTask, JobTasks},
 	state::TaskState,
 	supply::{Directory, Entry},
-	task::{Task, TaskSpec},
+	task::{Task, TaskSpec, DRAW_DELAY_BLOCKS},
 	worker::Candidate,
 	BlockNumber, TaskId, WorkerId, GFUEL,
 };
@@ -97,6 +97,12 @@ impl Chain {
 	/// The number of the last block.
 	pub fn now(&self) -> BlockNumber {
 		self.now
+	}
+
+	/// Whether blocks are left whose frozen tasks could have been drawn by now.
+	pub fn draws_are_behind(&mut self) -> bool {
+		let due = self.now.saturating_sub(DRAW_DELAY_BLOCKS);
+		self.run(|| pallet::FrozenCursor::<Sim>::get().block < due)
 	}
 
 	/// Reads and writes of the pallet's storage so far, the same key counted each time.

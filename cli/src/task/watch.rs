@@ -102,6 +102,10 @@ pub fn declined(reason: DeclineReason) -> &'static str {
 		DeclineReason::BlobMismatch => "the source served something else than the task names",
 		DeclineReason::HostFault => "a machine failed by itself",
 		DeclineReason::ShuttingDown => "a machine was shut down",
+		DeclineReason::DependencyUnavailable => "an output that it takes could not be fetched",
+		DeclineReason::BundleTooLarge => {
+			"its input and the outputs that it takes are too large together"
+		}
 	}
 }
 

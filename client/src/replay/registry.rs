@@ -1,51 +1,47 @@
 //! What the registry answers and changes while machines are drawn.
 
-use super::world::World;
+use super::world::{Key, World};
 use crate::{keys::AccountId, Replica, Worker};
 use aidragon_primitives::{
-	drawing::provider_tag,
 	interface::{CapacityExceeded, Reservation},
-	supply::{self, bucket_of, Entry},
+	supply,
 	task::TaskSpec,
-	worker::{Candidate, EnergySource, Site, WorkerStatus},
-	WorkerId,
+	worker::{Candidate, Capability, Provider, Registry, Thresholds},
+	Balance, WorkerId,
 };
 
-impl World {
-	/// The machine as a candidate, if it may be given work: registered, active, bonded, live, and with a valid proof.
-	pub(super) fn find_candidate(&self, id: WorkerId) -> Option<Candidate<AccountId>> {
-		let now = self.frame.now;
-		let worker = self.worker(id)?;
-		if worker.status != WorkerStatus::Active || !worker.availability.is_online() {
-			return None;
-		}
-		let capability = self.capability(id).filter(|capability| capability.is_valid_at(now))?;
-		let provider = self.provider(worker.provider)?;
-		if !provider.is_covered(self.frame.bond_per_worker) {
-			return None;
-		}
-		let proved = capability.proved_part(&worker.ledger.claimed(), now);
-		let free = worker.ledger.free(&proved);
-		bucket_of(&free)?;
-		let tier = worker.standing.throughput.tier;
-		let mops = capability.throughput_mops(now);
-		let entry = Entry {
-			worker: id,
-			provider: provider_tag(&worker.provider),
-			offer: worker.offer,
-			site: self.site(&worker),
-			free,
-			throughput_mops: self.frame.thresholds.counted_mops(tier, mops),
-		};
-		let stake_free = provider.stake_free(self.frame.bond_per_worker);
-		Some(Candidate { entry, provider: worker.provider, stake_free })
+impl Registry for World {
+	type AccountId = AccountId;
+
+	fn worker(&self, id: WorkerId) -> Option<Worker> {
+		self.known(&self.workers, &id, Key::Worker(id)).cloned().flatten()
 	}
 
-	/// What a provider merely says of its energy counts for nothing.
-	fn site(&self, worker: &Worker) -> Site {
-		let is_attested = worker.energy_attestor.is_some_and(|account| self.is_attestor(account));
-		let energy = if is_attested { worker.site.energy } else { EnergySource::Undeclared };
-		Site { region: worker.site.region, energy }
+	fn capability(&self, id: WorkerId) -> Option<Capability> {
+		self.known(&self.capabilities, &id, Key::Capability(id)).copied().flatten()
+	}
+
+	fn provider(&self, account: &AccountId) -> Option<Provider> {
+		self.known(&self.providers, account, Key::Provider(*account)).cloned().flatten()
+	}
+
+	fn is_attestor(&self, account: &AccountId) -> bool {
+		self.known(&self.attestors, account, Key::Attestor(*account)).copied().unwrap_or_default()
+	}
+
+	fn thresholds(&self) -> Thresholds {
+		self.frame.thresholds
+	}
+
+	fn bond_per_worker(&self) -> Balance {
+		self.frame.bond_per_worker
+	}
+}
+
+impl World {
+	/// The machine as a candidate, if it may be given work.
+	pub(super) fn find_candidate(&self, id: WorkerId) -> Option<Candidate<AccountId>> {
+		self.check_candidate(id, self.frame.now).ok()
 	}
 
 	/// Brings the supply up to date about a machine.
@@ -67,10 +63,9 @@ impl World {
 		reservation: &Reservation,
 	) -> Result<(), CapacityExceeded> {
 		let mut worker = self.worker(id).ok_or(CapacityExceeded)?;
-		let mut provider = self.provider(worker.provider).ok_or(CapacityExceeded)?;
-		worker.ledger.reserve(&reservation.grant).map_err(|_| CapacityExceeded)?;
-		worker.running = worker.running.saturating_add(1);
-		provider.at_stake = provider.at_stake.saturating_add(reservation.stake);
+		let mut provider = self.provider(&worker.provider).ok_or(CapacityExceeded)?;
+		worker.take_task(&reservation.grant).map_err(|_| CapacityExceeded)?;
+		provider.take_task(reservation.stake);
 		self.providers.insert(worker.provider, Some(provider));
 		self.workers.insert(id, Some(worker));
 		Ok(())
@@ -80,12 +75,11 @@ impl World {
 	pub(super) fn release(&mut self, spec: &TaskSpec, replica: &Replica) {
 		let stake = spec.stake(replica.price_per_gfuel);
 		let Some(mut worker) = self.worker(replica.worker) else { return };
-		let Some(mut provider) = self.provider(replica.provider) else { return };
-		if worker.ledger.release(&replica.grant(spec)).is_err() {
+		let Some(mut provider) = self.provider(&replica.provider) else { return };
+		if worker.end_task(&replica.grant(spec)).is_err() {
 			return;
 		}
-		worker.running = worker.running.saturating_sub(1);
-		provider.at_stake = provider.at_stake.saturating_sub(stake);
+		provider.end_task(stake);
 		self.workers.insert(replica.worker, Some(worker));
 		self.providers.insert(replica.provider, Some(provider));
 		self.supply_changed(replica.worker);

@@ -140,22 +140,6 @@ impl World {
 		}
 		found
 	}
-
-	pub(super) fn worker(&self, id: WorkerId) -> Option<Worker> {
-		self.known(&self.workers, &id, Key::Worker(id)).cloned().flatten()
-	}
-
-	pub(super) fn provider(&self, id: AccountId) -> Option<Provider> {
-		self.known(&self.providers, &id, Key::Provider(id)).cloned().flatten()
-	}
-
-	pub(super) fn capability(&self, id: WorkerId) -> Option<Capability> {
-		self.known(&self.capabilities, &id, Key::Capability(id)).copied().flatten()
-	}
-
-	pub(super) fn is_attestor(&self, id: AccountId) -> bool {
-		self.known(&self.attestors, &id, Key::Attestor(id)).copied().unwrap_or_default()
-	}
 }
 
 impl SupplyStore for World {

@@ -5,17 +5,13 @@ use crate::{
 	WorkerByHotKey, Workers,
 };
 use aidragon_primitives::{
-	drawing::provider_tag,
 	interface::{
 		Bonds, Capabilities, CapacityExceeded, Conduct, Reservation, SupplyListener,
 		WorkerDirectory,
 	},
-	resources::Free,
-	supply::{bucket_of, Entry},
-	worker::{Candidate, EnergySource, Site, Worker, WorkerStatus},
+	worker::{Candidate, Capability, Obstacle, Provider, Registry, Thresholds, Worker},
 	Balance, BlockNumber, WorkerId,
 };
-use codec::{Decode, DecodeWithMemTracking, Encode};
 use frame_support::{
 	ensure,
 	traits::{
@@ -24,79 +20,48 @@ use frame_support::{
 		Get,
 	},
 };
-use scale_info::TypeInfo;
 
-/// Why a machine gets no work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub enum Obstacle {
-	/// It is not registered.
-	NotRegistered,
-	/// It is draining, paused or retiring.
-	NotActive,
-	/// It did not answer a call or missed a deadline, and has not shown itself since.
-	NotLive,
-	/// Throughput or memory are not proved, or not any more.
-	NotProved,
-	/// Its provider's bond does not cover its machines and the work with them.
-	NotBonded,
-	/// Running tasks hold all that it proved.
-	Full,
+/// The state that decides who may be given work.
+pub(crate) struct ChainRegistry<T>(core::marker::PhantomData<T>);
+
+impl<T> ChainRegistry<T> {
+	pub(crate) const fn new() -> Self {
+		Self(core::marker::PhantomData)
+	}
+}
+
+impl<T: Config> Registry for ChainRegistry<T> {
+	type AccountId = T::AccountId;
+
+	fn worker(&self, id: WorkerId) -> Option<Worker<T::AccountId>> {
+		Workers::<T>::get(id)
+	}
+
+	fn capability(&self, id: WorkerId) -> Option<Capability> {
+		T::Capabilities::capability(id)
+	}
+
+	fn provider(&self, account: &T::AccountId) -> Option<Provider> {
+		Providers::<T>::get(account)
+	}
+
+	fn is_attestor(&self, account: &T::AccountId) -> bool {
+		Attestors::<T>::contains_key(account)
+	}
+
+	fn thresholds(&self) -> Thresholds {
+		ClassThresholds::<T>::get()
+	}
+
+	fn bond_per_worker(&self) -> Balance {
+		T::BondPerWorker::get()
+	}
 }
 
 impl<T: Config> Pallet<T> {
 	/// The first reason for which a machine gets no work at block `now`.
 	pub(crate) fn find_obstacle(id: WorkerId, now: BlockNumber) -> Option<Obstacle> {
-		Self::check_candidate(id, now).err()
-	}
-
-	fn check_candidate(
-		id: WorkerId,
-		now: BlockNumber,
-	) -> Result<Candidate<T::AccountId>, Obstacle> {
-		let worker = Workers::<T>::get(id).ok_or(Obstacle::NotRegistered)?;
-		if worker.status != WorkerStatus::Active {
-			return Err(Obstacle::NotActive);
-		}
-		if !worker.availability.is_online() {
-			return Err(Obstacle::NotLive);
-		}
-		let capability = T::Capabilities::capability(id)
-			.filter(|capability| capability.is_valid_at(now))
-			.ok_or(Obstacle::NotProved)?;
-		let provider = Providers::<T>::get(&worker.provider).ok_or(Obstacle::NotBonded)?;
-		if !provider.is_covered(T::BondPerWorker::get()) {
-			return Err(Obstacle::NotBonded);
-		}
-		let proved = capability.proved_part(&worker.ledger.claimed(), now);
-		let free = worker.ledger.free(&proved);
-		bucket_of(&free).ok_or(Obstacle::Full)?;
-		let tier = worker.standing.throughput.tier;
-		let throughput_mops =
-			ClassThresholds::<T>::get().counted_mops(tier, capability.throughput_mops(now));
-		Ok(Candidate {
-			entry: Self::entry(id, &worker, free, throughput_mops),
-			provider: worker.provider,
-			stake_free: provider.stake_free(T::BondPerWorker::get()),
-		})
-	}
-
-	fn entry(
-		id: WorkerId,
-		worker: &Worker<T::AccountId>,
-		free: Free,
-		throughput_mops: u32,
-	) -> Entry {
-		// What a provider merely says of its energy counts for nothing.
-		let is_attested = worker.energy_attestor.as_ref().is_some_and(Attestors::<T>::contains_key);
-		let energy = if is_attested { worker.site.energy } else { EnergySource::Undeclared };
-		Entry {
-			worker: id,
-			provider: provider_tag(&worker.provider),
-			offer: worker.offer,
-			site: Site { region: worker.site.region, energy },
-			free,
-			throughput_mops,
-		}
+		ChainRegistry::<T>::new().check_candidate(id, now).err()
 	}
 }
 
@@ -154,7 +119,7 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 	}
 
 	fn candidate(id: WorkerId, now: BlockNumber) -> Option<Candidate<T::AccountId>> {
-		Self::check_candidate(id, now).ok()
+		ChainRegistry::<T>::new().check_candidate(id, now).ok()
 	}
 
 	fn reserve(
@@ -163,30 +128,28 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 		now: BlockNumber,
 	) -> Result<(), CapacityExceeded> {
 		let Reservation { grant, stake } = reservation;
-		let candidate = Self::check_candidate(id, now).map_err(|_| CapacityExceeded)?;
+		let candidate =
+			ChainRegistry::<T>::new().check_candidate(id, now).map_err(|_| CapacityExceeded)?;
 		let gpus = candidate.entry.free.place(&grant.resources).map_err(|_| CapacityExceeded)?;
 		ensure!(gpus == grant.gpus, CapacityExceeded);
 		ensure!(*stake <= candidate.stake_free, CapacityExceeded);
 		Workers::<T>::try_mutate(id, |slot| {
 			let worker = slot.as_mut().ok_or(CapacityExceeded)?;
-			worker.ledger.reserve(grant).map_err(|_| CapacityExceeded)?;
-			worker.running = worker.running.checked_add(1).ok_or(CapacityExceeded)?;
-			Ok(())
+			worker.take_task(grant).map_err(|_| CapacityExceeded)
 		})?;
 		Providers::<T>::mutate_extant(&candidate.provider, |provider| {
-			provider.at_stake = provider.at_stake.saturating_add(*stake);
+			provider.take_task(*stake);
 		});
 		Ok(())
 	}
 
 	fn release(id: WorkerId, reservation: &Reservation, conduct: Conduct) {
 		let Some(mut worker) = Workers::<T>::get(id) else { return };
-		if worker.ledger.release(&reservation.grant).is_err() {
+		if worker.end_task(&reservation.grant).is_err() {
 			// Nothing is changed by a release of what was not taken.
 			log::error!(target: "runtime::node-registry", "machine {id} holds less than is given back");
 			return;
 		}
-		worker.running = worker.running.saturating_sub(1);
 		let was_online = worker.availability.is_online();
 		match conduct {
 			Conduct::Accepted => {
@@ -206,7 +169,7 @@ impl<T: Config> WorkerDirectory<T::AccountId> for Pallet<T> {
 			Conduct::Neutral | Conduct::Outvoted => {}
 		}
 		Providers::<T>::mutate_extant(&worker.provider, |provider| {
-			provider.at_stake = provider.at_stake.saturating_sub(reservation.stake);
+			provider.end_task(reservation.stake);
 		});
 		let went_silent = was_online && !worker.availability.is_online();
 		Workers::<T>::insert(id, worker);

@@ -57,9 +57,9 @@ mod standing;
 mod tests;
 pub mod weights;
 
+pub use aidragon_primitives::worker::Obstacle;
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::{register_machine, BenchmarkHelper};
-pub use directory::Obstacle;
 pub use pallet::*;
 pub use weights::WeightInfo;
 

@@ -157,6 +157,8 @@ impl<T: Config> Pallet<T> {
 			Some(DeclineReason::HostFault | DeclineReason::ShuttingDown) => {
 				FailureReason::HostFault
 			}
+			Some(DeclineReason::DependencyUnavailable) => FailureReason::DependencyUnavailable,
+			Some(DeclineReason::BundleTooLarge) => FailureReason::BundleTooLarge,
 			None => FailureReason::WorkersMissing,
 		}
 	}

@@ -31,6 +31,10 @@ pub enum DeclineReason {
 	HostFault,
 	/// The daemon is shutting down.
 	ShuttingDown,
+	/// An output of another task that it takes could not be fetched from any machine that revealed it.
+	DependencyUnavailable,
+	/// Its own input and the outputs that it takes are too large together.
+	BundleTooLarge,
 }
 
 /// How far one replica is.

@@ -66,6 +66,8 @@ fn declined_blobs_give_the_reason_in_the_end() {
 		(DeclineReason::BlobMismatch, FailureReason::BlobMismatch),
 		(DeclineReason::HostFault, FailureReason::HostFault),
 		(DeclineReason::ShuttingDown, FailureReason::HostFault),
+		(DeclineReason::DependencyUnavailable, FailureReason::DependencyUnavailable),
+		(DeclineReason::BundleTooLarge, FailureReason::BundleTooLarge),
 	] {
 		build_and_execute(|| {
 			add_worker(0, DRGN);

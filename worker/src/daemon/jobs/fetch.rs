@@ -66,7 +66,7 @@ pub(super) async fn input(
 	let parts = look_up(tools, task, until).await?;
 	if bundle_bytes(&task.input, &parts).is_none() {
 		let why = "the outputs that it takes are more than 1 GiB together with its own input";
-		return Err(given_up(DeclineReason::BlobMismatch, why));
+		return Err(given_up(DeclineReason::BundleTooLarge, why));
 	}
 	let outputs: Vec<Hash32> = parts.iter().map(|part| part.output.hash).collect();
 	// Nobody listens only where the daemon is gone.
@@ -84,8 +84,15 @@ async fn fetch_part(
 	part: Part,
 	until: Instant,
 ) -> Result<(PathBuf, BlobRef), Ending> {
-	let path = fetch(&tools, &part.sources, &part.output, OUTPUT_BYTES_MAX, until).await?;
-	Ok((path, part.output))
+	let fetched = fetch(&tools, &part.sources, &part.output, OUTPUT_BYTES_MAX, until).await;
+	fetched.map(|path| (path, part.output)).map_err(|ending| match ending {
+		// These are other machines; the submitter serves none of it.
+		Ending::GivenUp {
+			reason: DeclineReason::BlobUnavailable | DeclineReason::BlobMismatch,
+			why,
+		} => given_up(DeclineReason::DependencyUnavailable, why),
+		ending => ending,
+	})
 }
 
 /// The outputs that a task takes, trying again until `until` where the chain does not answer as it should.
