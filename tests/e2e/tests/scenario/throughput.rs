@@ -63,8 +63,8 @@ const TASKS: usize = SUBMITTERS * JOBS_EACH * JOB_TASKS;
 const OPEN_MAX: usize = 2_560;
 /// Draws that must have been repeated.
 const DRAWS_MIN: u64 = 2_000;
-/// The least that the tasks per second may be of the transfers per second, on however noisy a machine.
-const RATIO_MIN: f64 = 0.05;
+/// The least that the tasks per second may be of the transfers per second: more than half of the quarter that is the aim, for noise.
+const RATIO_MIN: f64 = 0.15;
 
 #[test]
 fn tasks_settle_at_a_fair_part_of_the_rate_of_transfers() {
