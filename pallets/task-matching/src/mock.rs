@@ -1,5 +1,11 @@
 //! A chain with the real registry, the real escrow and a beacon under the tests' control.
 
+mod machines;
+mod tasks;
+
+pub(crate) use machines::*;
+pub(crate) use tasks::*;
+
 use crate::{self as pallet_task_matching, WeightInfo};
 use aidragon_primitives::{
 	attestation::{
@@ -206,152 +212,6 @@ impl crate::BenchmarkHelper<AccountId> for Helper {
 	}
 }
 
-pub(crate) fn pair(number: u8) -> sr25519::Pair {
-	sr25519::Pair::from_seed(&[number; 32])
-}
-
-pub(crate) fn account(number: u8) -> AccountId {
-	AccountId::from(pair(number).public())
-}
-
-/// Who submits tasks in the tests.
-pub(crate) fn submitter() -> AccountId {
-	account(1)
-}
-
-pub(crate) fn provider(worker: WorkerId) -> AccountId {
-	account(10 + worker as u8)
-}
-
-pub(crate) fn hot_key(worker: WorkerId) -> AccountId {
-	account(100 + worker as u8)
-}
-
-pub(crate) fn signed(who: AccountId) -> RuntimeOrigin {
-	RuntimeOrigin::signed(who)
-}
-
-pub(crate) fn address() -> TransportAddress {
-	let socket = SocketText::try_from(b"127.0.0.1:4433".to_vec()).unwrap();
-	TransportAddress { node_key: [1; 32], sockets: vec![socket].try_into().unwrap(), http: None }
-}
-
-/// A task of 1 vCPU and 512 MiB, 10 Gfuel at up to 10 units per Gfuel, 10 blocks to deliver, 100 to live.
-pub(crate) fn spec(replicas: u8) -> TaskSpec {
-	TaskSpec {
-		program: Program {
-			kind: ProgramKind::WasiCommand,
-			blob: BlobRef { hash: [11; 32], size_bytes: 1_000 },
-		},
-		source: address(),
-		requirements: Requirements {
-			resources: Resources::cpu(1_000, 512),
-			throughput_min_mops: 0,
-			region: None,
-			energy: None,
-		},
-		fuel_limit: 10 * GFUEL,
-		output_limit_bytes: 1_000,
-		execution_blocks: 10,
-		deadline_blocks: 100,
-		replicas,
-		matching: MatchingPolicy::Cheapest,
-		price_cap_per_gfuel: 10 * DRGN,
-		retries: 1,
-	}
-}
-
-pub(crate) fn input() -> BlobRef {
-	BlobRef { hash: [12; 32], size_bytes: 5 }
-}
-
-pub(crate) fn set_capability(worker: WorkerId, capability: Option<Capability>) {
-	CAPABILITIES.with(|map| match capability {
-		Some(capability) => map.borrow_mut().insert(worker, capability),
-		None => map.borrow_mut().remove(&worker),
-	});
-	for slot in Slot::ALL {
-		<NodeRegistry as interface::Standings>::proved(worker, slot, true);
-	}
-}
-
-/// So much throughput and memory, proved until block `valid_until`.
-pub(crate) fn proved(throughput_mops: u32, valid_until: BlockNumber) -> Option<Capability> {
-	let proof = |amount| Some(Proof { amount, proved_at: 1, valid_until });
-	Some(Capability { processor: proof(throughput_mops), memory: proof(1 << 20), gpus: None })
-}
-
-/// Registers machine number `worker` of a provider of its own: 4 vCPUs proved, live from now on.
-pub(crate) fn add_worker(worker: WorkerId, price_per_gfuel: Balance) {
-	assert_ok!(NodeRegistry::register_provider(signed(provider(worker)), BOND));
-	let claimed = Capacity::cpu(4, 4_096);
-	add_machine(worker, provider(worker), Offer::at(price_per_gfuel), claimed);
-	prove(worker, proved(2_000, 100_000));
-}
-
-/// Registers machine number `worker` of a provider of its own that has, and proved, as much as is said.
-pub(crate) fn add_large_worker(worker: WorkerId, price_per_gfuel: Balance, claimed: Capacity) {
-	assert_ok!(NodeRegistry::register_provider(signed(provider(worker)), BOND));
-	add_machine(worker, provider(worker), Offer::at(price_per_gfuel), claimed);
-	let gpus = GpuProof { gpus: claimed.gpus, proved_at: 1, valid_until: 100_000 };
-	let proved = proved(u32::from(claimed.vcpus) * MOPS_PER_VCPU, 100_000);
-	prove(worker, proved.map(|capability| Capability { gpus: Some(gpus), ..capability }));
-}
-
-/// Lets a machine show that it proved something.
-pub(crate) fn prove(worker: WorkerId, capability: Option<Capability>) {
-	set_capability(worker, capability);
-	come_online(worker);
-}
-
-/// The machine shows itself from now on.
-pub(crate) fn come_online(worker: WorkerId) {
-	assert_ok!(NodeRegistry::heartbeat(signed(hot_key(worker))));
-	go_offline(worker);
-	ONLINE.with(|online| online.borrow_mut().push(worker));
-}
-
-/// Registers machine number `worker` of `owner`, which proved nothing and did not show itself.
-pub(crate) fn add_machine(worker: WorkerId, owner: AccountId, offer: Offer, claimed: Capacity) {
-	let key = hot_key(worker);
-	let payload = hot_key_consent(&[69; 32], &owner.encode());
-	let registration = Registration {
-		hot_key: key,
-		consent: pair(100 + worker as u8).sign(&payload).0,
-		encryption_key: [1; 32],
-		address: address(),
-		claimed,
-		offer,
-		site: Default::default(),
-	};
-	assert_ok!(NodeRegistry::register_worker(signed(owner), registration));
-}
-
-/// Changes what `worker` asks.
-pub(crate) fn set_offer(worker: WorkerId, offer: Offer) {
-	assert_ok!(NodeRegistry::update_offer(signed(provider(worker)), worker, offer));
-}
-
-/// So many machines of the shape of [`add_worker`]'s that ask too much, of which the supply knows and the registry does not.
-pub(crate) fn crowd(count: u32) {
-	for worker in 0..count {
-		let shown = TaskMatching::supplied(0).unwrap();
-		let dear = Offer::at(1_000 * DRGN);
-		let entry = Entry { worker: 1_000 + worker, offer: dear, provider: [9; 8], ..shown };
-		supply::insert(&mut crate::store::ChainStore::<Test>::new(), entry);
-	}
-}
-
-/// What is at stake of the bond behind `worker`.
-pub(crate) fn at_stake(worker: WorkerId) -> Balance {
-	pallet_node_registry::Providers::<Test>::get(provider(worker)).unwrap().at_stake
-}
-
-/// The machine shows itself no more.
-pub(crate) fn go_offline(worker: WorkerId) {
-	ONLINE.with(|online| online.borrow_mut().retain(|other| *other != worker));
-}
-
 /// Makes `beacon` that of `block`, and the newest.
 pub(crate) fn set_beacon(block: BlockNumber, beacon: Hash32) {
 	BEACONS.with(|beacons| beacons.borrow_mut().insert(block, beacon));
@@ -401,143 +261,6 @@ pub(crate) fn now() -> BlockNumber {
 	System::block_number() as BlockNumber
 }
 
-/// Submits `spec` and returns the task's number.
-pub(crate) fn submit(spec: TaskSpec) -> TaskId {
-	let id = crate::NextTaskId::<Test>::get();
-	assert_ok!(TaskMatching::submit_task(signed(submitter()), spec, input()));
-	id
-}
-
-/// A task of a job at a position, with an input of its own, that takes the results of `count` tasks from `first` on.
-pub(crate) fn job_task(position: u8, (first, count): (u8, u8)) -> JobTask {
-	let input = BlobRef { hash: [position; 32], size_bytes: 5 };
-	JobTask { input, after: After { first, count } }
-}
-
-/// Tasks of a job by what each takes.
-pub(crate) fn job_tasks(after: &[(u8, u8)]) -> JobTasks {
-	let tasks = (0..=u8::MAX).zip(after).map(|(position, after)| job_task(position, *after));
-	tasks.collect::<Vec<_>>().try_into().unwrap()
-}
-
-/// Submits a job of tasks by what each takes, and returns its number.
-pub(crate) fn submit_job(spec: TaskSpec, after: &[(u8, u8)]) -> JobId {
-	let id = crate::NextTaskId::<Test>::get();
-	assert_ok!(TaskMatching::submit_job(signed(submitter()), spec, job_tasks(after)));
-	id
-}
-
-/// Submits `spec` and goes on to its draw.
-pub(crate) fn submit_and_draw(spec: TaskSpec) -> TaskId {
-	let id = submit(spec);
-	run_to(now() + 2);
-	id
-}
-
-pub(crate) fn task(id: TaskId) -> Task<AccountId> {
-	crate::Tasks::<Test>::get(id).unwrap()
-}
-
-pub(crate) fn state(id: TaskId) -> TaskState {
-	task(id).state
-}
-
-/// What the tasks of a task's job have in common.
-pub(crate) fn job(id: TaskId) -> Job<AccountId> {
-	crate::Jobs::<Test>::get(task(id).job).unwrap()
-}
-
-pub(crate) fn digest(output: u8, fuel: u64) -> ResultDigest {
-	ResultDigest { output_root: [output; 32], output_bytes: 3, fuel, status: ExitStatus::Completed }
-}
-
-/// What `worker` would state about its replica of the task.
-pub(crate) fn attestation(id: TaskId, worker: WorkerId, result: ResultDigest) -> Attestation {
-	let task = task(id);
-	Attestation {
-		version: ATTESTATION_VERSION,
-		genesis: [69; 32],
-		task: id,
-		attempt: task.replica_of(worker).map_or(0, |replica| replica.attempt),
-		worker,
-		program: job(id).spec.program.blob.hash,
-		meter_schedule: SCHEDULE,
-		input_root: task.input_root(),
-		result,
-		started_at: 1,
-		finished_at: 2,
-	}
-}
-
-pub(crate) fn sign(worker: WorkerId, attestation: &Attestation) -> [u8; 64] {
-	pair(100 + worker as u8).sign(&attestation.signing_payload()).0
-}
-
-/// What `worker` delivers of the task together with others.
-pub(crate) fn delivery(id: TaskId, worker: WorkerId, result: ResultDigest) -> Delivery {
-	let attestation = attestation(id, worker, result);
-	Delivery { attestation, signature: sign(worker, &attestation) }
-}
-
-pub(crate) fn salt(worker: WorkerId) -> Hash32 {
-	[worker as u8; 32]
-}
-
-pub(crate) fn commit(id: TaskId, worker: WorkerId, result: ResultDigest) {
-	let commitment = attestation(id, worker, result).commitment(&salt(worker));
-	assert_ok!(TaskMatching::commit_result(signed(hot_key(worker)), id, commitment));
-}
-
-pub(crate) fn reveal(id: TaskId, worker: WorkerId, result: ResultDigest) {
-	let attestation = attestation(id, worker, result);
-	let (who, signature) = (signed(hot_key(worker)), sign(worker, &attestation));
-	assert_ok!(TaskMatching::reveal_result(who, id, attestation, signature, salt(worker)));
-}
-
-pub(crate) fn attest(id: TaskId, worker: WorkerId, result: ResultDigest) {
-	let attestation = attestation(id, worker, result);
-	let signature = sign(worker, &attestation);
-	assert_ok!(TaskMatching::attest_result(signed(hot_key(worker)), id, attestation, signature));
-}
-
-/// The only machine of a task delivers a result that only this task has.
-pub(crate) fn settle(id: TaskId) {
-	attest(id, workers_of(id)[0], result_of(id));
-}
-
-/// What [`settle`] delivers.
-pub(crate) fn result_of(id: TaskId) -> ResultDigest {
-	ResultDigest { output_root: sp_io::hashing::blake2_256(&id.encode()), ..digest(0, GFUEL) }
-}
-
-/// The machines that owe something for the task.
-pub(crate) fn outstanding(id: TaskId) -> Vec<WorkerId> {
-	let task = task(id);
-	let owes = |replica: &&aidragon_primitives::task::Replica<AccountId>| {
-		replica.progress == Progress::Assigned
-	};
-	task.replicas.iter().filter(owes).map(|replica| replica.worker).collect()
-}
-
-pub(crate) fn workers_of(id: TaskId) -> Vec<WorkerId> {
-	task(id).replicas.iter().map(|replica| replica.worker).collect()
-}
-
-/// The record of a machine.
-pub(crate) fn worker(id: WorkerId) -> Worker<AccountId> {
-	pallet_node_registry::Workers::<Test>::get(id).unwrap()
-}
-
-/// Whether the registry counts a machine as being there.
-pub(crate) fn is_online(id: WorkerId) -> bool {
-	worker(id).availability.is_online()
-}
-
-/// What a machine has left, as the supply shows it.
-pub(crate) fn supplied(id: WorkerId) -> Option<Free> {
-	TaskMatching::supplied(id).map(|entry| entry.free)
-}
-
 /// The keys of all maps of the pallet. Its single values are not among them.
 pub(crate) fn map_keys() -> BTreeSet<Vec<u8>> {
 	let prefix = sp_io::hashing::twox_128(b"TaskMatching").to_vec();
@@ -552,15 +275,6 @@ pub(crate) fn map_keys() -> BTreeSet<Vec<u8>> {
 
 pub(crate) fn free(who: &AccountId) -> Balance {
 	Balances::free_balance(who)
-}
-
-pub(crate) fn finished(id: TaskId) -> Option<RuntimeEvent> {
-	System::events().into_iter().map(|record| record.event).find(|event| {
-		matches!(
-			event,
-			RuntimeEvent::TaskMatching(crate::Event::TaskFinished { task, .. }) if *task == id
-		)
-	})
 }
 
 /// Everything that must hold in every block, of all pallets here.

@@ -23,3 +23,4 @@ mod submission;
 mod supply;
 mod terms;
 mod waiting;
+mod waking;

@@ -335,3 +335,29 @@ pub(crate) fn any_resources() -> impl Strategy<Value = Resources> {
 		},
 	)
 }
+
+/// The machines that a draw chose.
+pub(crate) fn chosen(drawn: &Drawn<ProviderTag>) -> Vec<WorkerId> {
+	let picks = drawn.picks.iter().flatten();
+	picks.map(|pick| pick.candidate.entry.worker).collect()
+}
+
+/// What became of a machine in a draw, replica by replica.
+pub(crate) fn verdicts(notes: &[Considered], worker: WorkerId) -> Vec<Verdict> {
+	notes.iter().filter(|note| note.entry.worker == worker).map(|note| note.verdict).collect()
+}
+
+/// A task of `count` replicas.
+pub(crate) fn replicated(matching: MatchingPolicy, count: u8) -> TaskSpec {
+	TaskSpec { replicas: count, ..spec(matching) }
+}
+
+/// How often each machine is drawn over so many seeds.
+pub(crate) fn tally(store: &MemoryStore, spec: &TaskSpec, draws: u32) -> BTreeMap<WorkerId, u32> {
+	let mut counts: BTreeMap<WorkerId, u32> = store.places.keys().map(|id| (*id, 0)).collect();
+	for number in 0..draws {
+		let (drawn, _) = draw(store, &request(spec, 1), &seed(number));
+		*counts.get_mut(&chosen(&drawn)[0]).unwrap() += 1;
+	}
+	counts
+}
