@@ -3,7 +3,7 @@
 #
 #   scripts/measure.sh proof [PART ...]      proving a machine, in some 20 minutes: prover memory threads shared repeated
 #                                            on_chain on_chain_memory per_block
-#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 40 minutes: weights scale throughput
+#   scripts/measure.sh matching [PART ...]   matching tasks with machines, in some 20 minutes: weights scale throughput
 #                                            instructions market fairness grinding placement million
 #
 # The table is the result, on stdout. Times on a shared machine vary; ratios within one run vary less.
@@ -189,7 +189,7 @@ weights() {
 # What a draw of one machine reads and writes, for any number of machines: alone in its block, and each of a hundred.
 scale() {
 	local exponent reads writes many_reads many_writes
-	echo "A draw of a task by itself, by machines in the supply (target 12 reads)"
+	echo "A draw of a task by itself, by machines in the supply; alone, it bears all that any block with a draw reads (target 12 reads)"
 	echo "            alone in a block    each of 100 in a block"
 	echo "  machines   reads  writes       reads  writes"
 	for exponent in 3 4 5 6; do
