@@ -94,7 +94,9 @@ async fn draws_can_be_repeated(
 	status: &Value,
 ) -> Result<()> {
 	let draw = dragon.ask(&["task", "explain", &early.to_string()]).await?;
-	ensure!(draw["agrees"] == true && draw["cause"] == "woken", "{draw}");
+	// The look by the clock may fall into the block between the first machine's coming and its wake.
+	let has_waited = ["woken", "swept"].iter().any(|cause| draw["cause"] == *cause);
+	ensure!(draw["agrees"] == true && has_waited, "{draw}");
 	let tasks = status["tasks"].as_array().context("no list of tasks")?;
 	for task in tasks.iter().take(6).chain(tasks.last()) {
 		let draw = dragon.ask(&["task", "explain", &task["id"].to_string()]).await?;
