@@ -173,7 +173,7 @@ pub async fn explain(
 	})
 }
 
-/// The block in which a task was drawn: the first after that of the beacon whose state shows a machine of that draw.
+/// The block in which a task was drawn: the first, from that of the beacon on, whose state shows a machine of that draw.
 async fn block_of(chain: &Chain, id: TaskId, attempt: Option<u8>) -> Result<Head, ReplayError> {
 	let newest = chain.head(View::Finalized).await?;
 	let task = chain.at(&newest).task(id).await?.ok_or(ReplayError::NoSuchTask(id))?;
@@ -184,7 +184,7 @@ async fn block_of(chain: &Chain, id: TaskId, attempt: Option<u8>) -> Result<Head
 		task: id,
 		of: attempt.map_or_else(String::new, |attempt| format!(" from draw {attempt}")),
 	})?;
-	let first = replica.beacon_block.saturating_add(1);
+	let first = replica.beacon_block;
 	let last = first.saturating_add(LATE_MAX).min(newest.number);
 	let is_it =
 		|other: &Replica| (other.worker, other.attempt) == (replica.worker, replica.attempt);

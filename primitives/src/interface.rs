@@ -9,12 +9,10 @@ use crate::{
 
 /// The chain's randomness.
 pub trait Beacon {
-	/// Extends the beacon by the parent block, unless that was done in this block.
+	/// Extends the beacon by this block, unless that was done in it.
 	fn advance();
 	/// The newest block whose beacon is known, and that beacon.
 	fn latest() -> Option<(BlockNumber, Hash32)>;
-	/// The beacon of one of the last blocks.
-	fn at(block: BlockNumber) -> Option<Hash32>;
 }
 
 /// What machines proved.

@@ -314,7 +314,7 @@ impl Challenge {
 		self.requested_at.saturating_add(1)
 	}
 
-	/// The last block that can hold the commitment. The beacon of a block is known from the next block on.
+	/// The last block that can hold the commitment. Whoever sees a block knows its beacon, and computes from the next block on.
 	pub fn commit_deadline(&self) -> BlockNumber {
 		self.seed_block().saturating_add(1).saturating_add(self.slot.window_blocks())
 	}

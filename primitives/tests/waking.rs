@@ -26,16 +26,11 @@ fn wakes(machines: &[(WorkerId, BlockNumber)], others_at: Option<BlockNumber>) -
 }
 
 #[test]
-fn p5_nobody_has_a_turn_before_two_blocks_and_a_younger_beacon() {
+fn p5_nobody_has_a_turn_before_two_blocks() {
 	for came in [wakes(&[(7, 9)], None), wakes(&[], Some(9))] {
-		for (now, beacon, is_due) in
-			[(9, 8, false), (10, 9, false), (11, 9, false), (10, 10, false), (11, 10, true)]
-		{
-			assert_eq!(turns(&came, now, beacon).len(), usize::from(is_due), "{now} {beacon}");
+		for (now, is_due) in [(9, false), (10, false), (11, true), (500, true)] {
+			assert_eq!(turns(&came, now).len(), usize::from(is_due), "{now}");
 		}
-		// However late, nothing is drawn by what was known when it came.
-		assert!(turns(&came, 500, 9).is_empty());
-		assert_eq!(turns(&came, 500, 10).len(), 1);
 	}
 }
 
@@ -46,35 +41,34 @@ fn of_machines<const N: usize>(workers: [WorkerId; N]) -> Vec<Turn> {
 
 #[test]
 fn machines_have_their_turns_in_the_order_in_which_they_came() {
-	let came = wakes(&[(3, 10), (1, 8), (2, 11), (9, 10)], None);
-	assert_eq!(turns(&came, 11, 10), of_machines([1]));
-	assert_eq!(turns(&came, 13, 11), of_machines([3, 1, 9]), "one is too young for the beacon");
-	assert_eq!(turns(&came, 13, 12), of_machines([3, 1, 2, 9]));
-	assert_eq!(turns(&Wakes::default(), 13, 12), []);
+	let came = wakes(&[(3, 9), (1, 8), (2, 12), (9, 9)], None);
+	assert_eq!(turns(&came, 10), of_machines([1]));
+	assert_eq!(turns(&came, 13), of_machines([3, 1, 9]), "one is too young");
+	assert_eq!(turns(&came, 14), of_machines([3, 1, 2, 9]));
+	assert_eq!(turns(&Wakes::default(), 13), []);
 }
 
 #[test]
 fn nobody_in_particular_comes_first_and_last_by_turns() {
 	let came = wakes(&[(3, 10), (1, 8)], Some(5));
 	let machines = [Turn::Machine(3), Turn::Machine(1)];
-	assert_eq!(turns(&came, 14, 11), [&[Turn::Others][..], &machines].concat());
-	assert_eq!(turns(&came, 13, 12), [&machines[..], &[Turn::Others]].concat());
+	assert_eq!(turns(&came, 14), [&[Turn::Others][..], &machines].concat());
+	assert_eq!(turns(&came, 13), [&machines[..], &[Turn::Others]].concat());
 	// Too young to have one.
 	let came = wakes(&[(3, 10)], Some(12));
-	assert_eq!(turns(&came, 13, 12), [Turn::Machine(3)]);
-	assert_eq!(turns(&came, 14, 13), [Turn::Others, Turn::Machine(3)]);
+	assert_eq!(turns(&came, 13), [Turn::Machine(3)]);
+	assert_eq!(turns(&came, 14), [Turn::Others, Turn::Machine(3)]);
 }
 
 #[test]
-fn p5_the_clock_comes_first_every_five_blocks_by_a_beacon_that_is_younger() {
+fn the_clock_comes_first_every_five_blocks() {
 	let none = Wakes::default();
 	let looked_at: Vec<BlockNumber> =
-		(0..30).filter(|now| turns(&none, *now, now.saturating_sub(1)) == [Turn::Clock]).collect();
+		(0..30).filter(|now| turns(&none, *now) == [Turn::Clock]).collect();
 	assert_eq!(looked_at, [2, 7, 12, 17, 22, 27]);
-	assert_eq!((turns(&none, 12, 10), turns(&none, 12, 11)), (vec![], vec![Turn::Clock]));
 	let came = wakes(&[(3, 4)], Some(4));
 	for now in [7, 12] {
-		assert_eq!(turns(&came, now, now - 1).first(), Some(&Turn::Clock));
+		assert_eq!(turns(&came, now).first(), Some(&Turn::Clock));
 	}
 }
 

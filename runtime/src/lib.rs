@@ -188,7 +188,7 @@ mod runtime {
 	#[runtime::pallet_index(42)]
 	pub type TaskMatching = pallet_task_matching;
 
-	// Before the registry, which draws whom it calls by the beacon that this one makes of the parent block.
+	// Before the registry, which draws whom it calls by the beacon.
 	#[runtime::pallet_index(41)]
 	pub type ResourceVerification = pallet_resource_verification;
 

@@ -148,7 +148,7 @@ impl Snapshot {
 		Ok(self.value(&layout::DUTIES, &[&auditor.encode()]).await?.unwrap_or_default())
 	}
 
-	/// The beacon of a block, known from the block after it on and for 256 blocks.
+	/// The beacon of a block, known from that block on and for 256 blocks.
 	pub async fn beacon(&self, block: BlockNumber) -> Result<Option<Hash32>, ChainError> {
 		self.value(&layout::BEACONS, &[&block.encode()]).await
 	}

@@ -5,23 +5,16 @@ use crate::chain::{ChainError, Snapshot};
 use aidragon_primitives::waiting::Ticket;
 use std::collections::BTreeSet;
 
-/// Reads `missing` of the state at `before`, and beacons at `after`.
+/// Reads `missing` of the state at `before`.
 pub(super) async fn fill(
 	world: &mut World,
 	before: &Snapshot,
-	after: &Snapshot,
 	missing: &BTreeSet<Key>,
 ) -> Result<(), ChainError> {
 	supply(world, before, missing).await?;
 	registry(world, before, missing).await?;
 	tasks(world, before, missing).await?;
 	frozen(world, before, missing).await?;
-	for block in of(missing, |key| match key {
-		Key::Beacon(block) => Some(*block),
-		_ => None,
-	}) {
-		world.beacons.insert(block, after.beacon(block).await?);
-	}
 	Ok(())
 }
 

@@ -28,10 +28,6 @@ impl Market for World {
 		self.frame.beacon
 	}
 
-	fn beacon_at(&self, block: BlockNumber) -> Option<Hash32> {
-		self.known(&self.beacons, &block, Key::Beacon(block)).copied().flatten()
-	}
-
 	fn frozen_length(&self, block: BlockNumber) -> u32 {
 		let key = Key::FrozenLength(block);
 		self.known(&self.frozen_lengths, &block, key).copied().unwrap_or_default()

@@ -40,7 +40,6 @@ enum Phase {
 pub(super) struct Replay {
 	world: World,
 	before: Snapshot,
-	after: Snapshot,
 	phase: Phase,
 	/// Where the frozen tasks stood at the block's end.
 	end: Cursor,
@@ -77,7 +76,7 @@ impl Replay {
 		let frame = Frame {
 			now: after.head().number,
 			minute: minute_of_day(before.timestamp_ms().await?.unwrap_or(0)),
-			beacon: after.latest_beacon().await?,
+			beacon: after.latest_beacon().await?.filter(|(block, _)| *block == after.head().number),
 			bond_per_worker: chain.constant_u128("NodeRegistry", "BondPerWorker")?,
 			thresholds: before.thresholds().await?,
 		};
@@ -85,7 +84,7 @@ impl Replay {
 		let world = World::new(frame, directory, index);
 		let (begin, end) = (before.frozen_cursor().await?, after.frozen_cursor().await?);
 		let phase = Phase::Frozen(begin);
-		Ok(Self { world, before, after, phase, end, drawn: VecDeque::new() })
+		Ok(Self { world, before, phase, end, drawn: VecDeque::new() })
 	}
 
 	/// Has everything noted about the draw of a task.
@@ -140,8 +139,8 @@ impl Replay {
 	}
 
 	async fn begin_woken(&mut self) -> Result<(), ChainError> {
-		if let Some((block, _)) = self.world.frame.beacon {
-			let turns = turns(&self.before.waking().await?, self.world.frame.now, block);
+		if self.world.frame.beacon.is_some() {
+			let turns = turns(&self.before.waking().await?, self.world.frame.now);
 			self.phase = Phase::Woken { turns: turns.into(), serving: None };
 		}
 		Ok(())
@@ -199,7 +198,7 @@ impl Replay {
 				self.world = tried;
 				return Ok(outcome);
 			}
-			fill(&mut self.world, &self.before, &self.after, &missing).await?;
+			fill(&mut self.world, &self.before, &missing).await?;
 		}
 	}
 }

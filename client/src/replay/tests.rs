@@ -19,7 +19,7 @@ use aidragon_primitives::{
 };
 
 const NOW: BlockNumber = 20;
-const BEACON: (BlockNumber, Hash32) = (NOW - 1, [7; 32]);
+const BEACON: (BlockNumber, Hash32) = (NOW, [7; 32]);
 
 fn frame() -> Frame {
 	Frame {
@@ -84,7 +84,6 @@ fn absent(world: &mut World, key: Key) {
 		Key::Waiting(queue, number) => drop(world.waiting.insert((queue, number), None)),
 		Key::FrozenLength(block) => drop(world.frozen_lengths.insert(block, 0)),
 		Key::Frozen(block, position) => drop(world.frozen.insert((block, position), None)),
-		Key::Beacon(block) => drop(world.beacons.insert(block, None)),
 	}
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Frame {
 	pub(super) now: BlockNumber,
 	/// The minute of the day at the block before, in Coordinated Universal Time.
 	pub(super) minute: u16,
-	/// The newest block whose beacon is known, and that beacon.
+	/// That block and its beacon, unless it brought none.
 	pub(super) beacon: Option<(BlockNumber, Hash32)>,
 	/// Bond that each machine takes in its first tier.
 	pub(super) bond_per_worker: Balance,
@@ -47,7 +47,6 @@ pub(super) enum Key {
 	Waiting(QueueId, u64),
 	FrozenLength(BlockNumber),
 	Frozen(BlockNumber, u32),
-	Beacon(BlockNumber),
 }
 
 /// The state. `None` stands for what the chain does not have.
@@ -68,7 +67,6 @@ pub(super) struct World {
 	pub(super) waiting: BTreeMap<(QueueId, u64), Option<TaskId>>,
 	pub(super) frozen_lengths: BTreeMap<BlockNumber, u32>,
 	pub(super) frozen: BTreeMap<(BlockNumber, u32), Option<Batch>>,
-	pub(super) beacons: BTreeMap<BlockNumber, Option<Hash32>>,
 	/// The task about whose draw everything is noted.
 	pub(super) watched: Option<TaskId>,
 	pub(super) seen: RefCell<Seen>,
@@ -116,7 +114,6 @@ impl World {
 			waiting: BTreeMap::new(),
 			frozen_lengths: BTreeMap::new(),
 			frozen: BTreeMap::new(),
-			beacons: BTreeMap::new(),
 			watched: None,
 			seen: RefCell::default(),
 			missing: RefCell::default(),

@@ -268,7 +268,7 @@ mod benchmarks {
 	fn make_calls(n: Linear<0, CALLS_MAX>) {
 		let now: BlockNumber = 10;
 		frame_system::Pallet::<T>::set_block_number(now.into());
-		T::BenchmarkHelper::set_beacon(now - 1);
+		T::BenchmarkHelper::set_beacon(now);
 		let online = n * CALL_INTERVAL_BLOCKS;
 		let mut lengths = [0; PROOF_TIERS + 1];
 		lengths[PROOF_TIERS] = online;
@@ -290,7 +290,7 @@ mod benchmarks {
 	fn calls_at_scale(s: Linear<3, 6>) {
 		let now: BlockNumber = 10;
 		frame_system::Pallet::<T>::set_block_number(now.into());
-		T::BenchmarkHelper::set_beacon(now - 1);
+		T::BenchmarkHelper::set_beacon(now);
 		let online = 10u32.pow(s);
 		let mut lengths = [0; PROOF_TIERS + 1];
 		lengths[1] = online;

@@ -39,12 +39,12 @@ impl<T: Config> Pallet<T> {
 		(made, open)
 	}
 
-	/// Draws machines that are on line by the newest beacon, which nobody knew a block ago.
+	/// Draws machines that are on line by the block's own beacon, which nobody knew a block ago.
 	pub(crate) fn make_calls(now: BlockNumber) -> u32 {
 		let lengths = OnlineLengths::<T>::get();
 		let online = count_online(&lengths);
 		// A block without randomness of its own calls nobody: who is drawn must not be foreseen.
-		let fresh = |(block, _): &(BlockNumber, _)| block.saturating_add(1) == now;
+		let fresh = |(block, _): &(BlockNumber, _)| *block == now;
 		let Some((_, beacon)) = T::Beacon::latest().filter(fresh) else { return 0 };
 		let mut stream = SeedStream::new(call_seed(beacon, b"liveness"));
 		let count = calls_in_block(online, &mut stream);

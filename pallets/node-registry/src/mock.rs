@@ -136,10 +136,6 @@ impl interface::Beacon for TestBeacon {
 	fn latest() -> Option<(BlockNumber, Hash32)> {
 		LatestBeacon::get()
 	}
-
-	fn at(_: BlockNumber) -> Option<Hash32> {
-		None
-	}
 }
 
 /// Fills [`Heard`] and [`Silent`].
@@ -233,7 +229,7 @@ pub(crate) fn run_to(block: BlockNumber) {
 		let parent = System::block_number();
 		System::set_block_number(parent + 1);
 		let beacon = sp_io::hashing::blake2_256(&parent.to_le_bytes());
-		LatestBeacon::set(Some((parent, beacon)));
+		LatestBeacon::set(Some((parent + 1, beacon)));
 		NodeRegistry::on_initialize(parent + 1);
 	}
 }
@@ -250,7 +246,7 @@ pub(crate) fn calling_beacon() -> Hash32 {
 pub(crate) fn next_block_with(beacon: Hash32) -> Weight {
 	let parent = System::block_number();
 	System::set_block_number(parent + 1);
-	LatestBeacon::set(Some((parent, beacon)));
+	LatestBeacon::set(Some((parent + 1, beacon)));
 	NodeRegistry::on_initialize(parent + 1)
 }
 

@@ -10,22 +10,22 @@ impl<T: Config> Pallet<T> {
 		frame_system::Pallet::<T>::block_number().saturated_into()
 	}
 
-	/// Adds the parent block's VRF output, and gives the beacon that follows. A block without one has no beacon, and
+	/// Adds the block's own VRF output, and gives the beacon that follows. A block without one has no beacon, and
 	/// nothing is drawn from it. Whoever needs the beacon first in a block has it extended; after that it stays.
 	pub(crate) fn extend_beacon() -> Option<Hash32> {
-		let parent = Self::now().checked_sub(1)?;
-		if let Some((_, beacon)) = LatestBeacon::<T>::get().filter(|(block, _)| *block == parent) {
+		let now = Self::now();
+		if let Some((_, beacon)) = LatestBeacon::<T>::get().filter(|(block, _)| *block == now) {
 			return Some(beacon);
 		}
 		// Before the output is looked at: a block without one pushes an old beacon out as every other does.
-		if let Some(oldest) = parent.checked_sub(T::BeaconHistory::get()) {
+		if let Some(oldest) = now.checked_sub(T::BeaconHistory::get()) {
 			Beacons::<T>::remove(oldest);
 		}
-		let vrf = T::ParentVrf::get()?;
+		let vrf = T::AuthorVrf::get()?;
 		let previous = LatestBeacon::<T>::get().map(|(_, beacon)| beacon).unwrap_or_default();
-		let beacon = accumulate(previous, parent, vrf);
-		LatestBeacon::<T>::put((parent, beacon));
-		Beacons::<T>::insert(parent, beacon);
+		let beacon = accumulate(previous, now, vrf);
+		LatestBeacon::<T>::put((now, beacon));
+		Beacons::<T>::insert(now, beacon);
 		Some(beacon)
 	}
 }
@@ -37,9 +37,5 @@ impl<T: Config> interface::Beacon for Pallet<T> {
 
 	fn latest() -> Option<(BlockNumber, Hash32)> {
 		LatestBeacon::<T>::get()
-	}
-
-	fn at(block: BlockNumber) -> Option<Hash32> {
-		Beacons::<T>::get(block)
 	}
 }

@@ -33,8 +33,8 @@ pub trait BenchmarkHelper<AccountId> {
 	fn register_machine(index: u32) -> Result<AccountId, BenchmarkError>;
 	/// Lets so many machines be on line in tier 1, all of them names of these ones.
 	fn fill_roster(machines: u32, these: &[WorkerId]);
-	/// Lets `output` be the VRF output of the parent block's author.
-	fn set_parent_vrf(output: Hash32);
+	/// Lets `output` be what the block's author brought along as its VRF output.
+	fn set_author_vrf(output: Hash32);
 }
 
 /// Late enough for every deadline that lies before it.
@@ -120,16 +120,16 @@ mod benchmarks {
 
 	#[benchmark]
 	fn extend_beacon() {
-		let oldest = NOW - 1 - T::BeaconHistory::get();
+		let oldest = NOW - T::BeaconHistory::get();
 		go_to::<T>(NOW);
-		LatestBeacon::<T>::put((NOW - 2, [1; 32]));
+		LatestBeacon::<T>::put((NOW - 1, [1; 32]));
 		Beacons::<T>::insert(oldest, [2; 32]);
-		T::BenchmarkHelper::set_parent_vrf([3; 32]);
+		T::BenchmarkHelper::set_author_vrf([3; 32]);
 		#[block]
 		{
 			Pallet::<T>::extend_beacon();
 		}
-		assert_eq!(LatestBeacon::<T>::get(), Beacons::<T>::get(NOW - 1).map(|b| (NOW - 1, b)));
+		assert_eq!(LatestBeacon::<T>::get(), Beacons::<T>::get(NOW).map(|b| (NOW, b)));
 		assert_eq!(Beacons::<T>::get(oldest), None);
 	}
 

@@ -12,7 +12,7 @@ impl<T: Config> Pallet<T> {
 		ensure!(kept <= T::BeaconHistory::get() as usize, "more beacons are kept than the history");
 		if let Some((block, beacon)) = LatestBeacon::<T>::get() {
 			// Blocks without a beacon can push even the newest one out.
-			let is_kept = block >= Self::now().saturating_sub(T::BeaconHistory::get());
+			let is_kept = block > Self::now().saturating_sub(T::BeaconHistory::get());
 			ensure!(
 				!is_kept || Beacons::<T>::get(block) == Some(beacon),
 				"the newest beacon is not in the history"

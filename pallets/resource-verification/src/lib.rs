@@ -76,8 +76,8 @@ pub mod pallet {
 	/// What the runtime provides.
 	#[pallet::config]
 	pub trait Config: frame_system::Config<RuntimeEvent: From<Event<Self>>> {
-		/// The VRF output of the parent block's author.
-		type ParentVrf: Get<Option<Hash32>>;
+		/// The VRF output of the block's author, which its header brings along.
+		type AuthorVrf: Get<Option<Hash32>>;
 		/// Where machines are looked up.
 		type Directory: WorkerDirectory<Self::AccountId>;
 		/// Who keeps the standing of machines.

@@ -82,7 +82,7 @@ pub(crate) enum Outcome {
 
 parameter_types! {
 	/// What the author of every block reveals.
-	pub static ParentVrf: Option<Hash32> = Some([5; 32]);
+	pub static AuthorVrf: Option<Hash32> = Some([5; 32]);
 	/// The slots of machines that proved something, or failed, in that order.
 	pub(crate) static Heard: Vec<(WorkerId, Slot, Outcome)> = Vec::new();
 	/// Whether the last proof could raise a tier: nobody had reason to doubt the one before.
@@ -183,7 +183,7 @@ impl Bonds<u64> for Slashes {
 }
 
 impl pallet_resource_verification::Config for Test {
-	type ParentVrf = ParentVrf;
+	type AuthorVrf = AuthorVrf;
 	type Directory = HotKeys;
 	type Standings = Listener;
 	type Roster = Listener;
@@ -210,14 +210,14 @@ impl pallet_resource_verification::BenchmarkHelper<u64> for HotKeys {
 		Online::set(these.iter().copied().cycle().take(machines as usize).collect());
 	}
 
-	fn set_parent_vrf(output: Hash32) {
-		ParentVrf::set(Some(output));
+	fn set_author_vrf(output: Hash32) {
+		AuthorVrf::set(Some(output));
 	}
 }
 
 /// Block 1 of the chain.
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
-	ParentVrf::set(Some([5; 32]));
+	AuthorVrf::set(Some([5; 32]));
 	Heard::set(Vec::new());
 	MayRise::set(true);
 	SharedProviders::set(BTreeMap::new());

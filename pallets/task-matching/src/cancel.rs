@@ -28,7 +28,7 @@ pub(crate) fn earned<AccountId>(
 		}
 		Progress::Committed(_) => most,
 		Progress::Assigned => {
-			let since = now.saturating_sub(replica.beacon_block.saturating_add(1));
+			let since = now.saturating_sub(replica.beacon_block);
 			let blocks = Balance::from(since.min(spec.execution_blocks));
 			payout::mul_div(most, blocks, Balance::from(spec.execution_blocks)).unwrap_or_default()
 		}

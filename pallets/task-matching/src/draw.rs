@@ -30,11 +30,7 @@ impl<T: Config> Market for ChainStore<T> {
 	}
 
 	fn beacon(&self) -> Option<(BlockNumber, Hash32)> {
-		T::Beacon::latest()
-	}
-
-	fn beacon_at(&self, block: BlockNumber) -> Option<Hash32> {
-		T::Beacon::at(block)
+		T::Beacon::latest().filter(|(block, _)| *block == Pallet::<T>::now())
 	}
 
 	fn frozen_length(&self, block: BlockNumber) -> u32 {

@@ -5,8 +5,7 @@ use crate::{
 	WeightInfo,
 };
 use aidragon_primitives::{
-	drawing::{draw_frozen, turns, Batch, Budget, Cost, Look, Outcome, Serving},
-	interface::Beacon,
+	drawing::{draw_frozen, turns, Batch, Budget, Cost, Look, Market, Outcome, Serving},
 	matching::{PAGES_MAX, VETTED_MAX},
 	supply::DIRECTORY_MAX,
 	task::REPLICAS_MAX,
@@ -113,10 +112,10 @@ impl<T: Config> Pallet<T> {
 		if !budget.step(T::WeightInfo::wake_step()) {
 			return;
 		}
-		let Some(beacon) = T::Beacon::latest() else { return };
+		let Some(beacon) = ChainStore::<T>::new().beacon() else { return };
 		let wakes = Waking::<T>::take();
 		let mut left = wakes.clone();
-		for turn in turns(&wakes, Self::now(), beacon.0) {
+		for turn in turns(&wakes, Self::now()) {
 			let served = Self::serve(turn, beacon, &mut budget);
 			let turn = left.remove(turn);
 			if !served {

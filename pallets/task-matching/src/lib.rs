@@ -1,7 +1,7 @@
 //! Tasks and jobs: their escrow, the draw of machines, attestations, agreement and settlement.
 //!
 //! A submitter describes a task, or many that share a specification, and puts the highest cost on hold. Tasks are frozen, and
-//! drawn two blocks later by the beacon of the block in between, which nobody knew when they were frozen. Drawn machines of
+//! drawn first thing in a block two later, by the beacon that its header brings along: nobody who could shape the state before knew it. Drawn machines of
 //! different providers run them, bind themselves to a result, and reveal. A majority of equal results is accepted, and paid in
 //! the same block; the rest of the money returns to the submitter in that block. A task that finds no machine waits in a queue
 //! of its kind until one comes.

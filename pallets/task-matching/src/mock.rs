@@ -94,8 +94,6 @@ parameter_types! {
 	pub const MeterSchedule: Hash32 = SCHEDULE;
 	pub static AgendaWeight: Weight = Weight::from_parts(u64::MAX / 4, u64::MAX / 4);
 	pub static LatestBeacon: Option<(BlockNumber, Hash32)> = None;
-	/// Blocks for which a beacon can be read.
-	pub static BeaconHistory: BlockNumber = 256;
 	/// Another one makes other beacons.
 	pub static BeaconSalt: u32 = 0;
 	pub static UnixMs: u64 = 0;
@@ -106,7 +104,6 @@ parameter_types! {
 thread_local! {
 	static CAPABILITIES: RefCell<BTreeMap<WorkerId, Capability>> = const { RefCell::new(BTreeMap::new()) };
 	static ONLINE: RefCell<Vec<WorkerId>> = const { RefCell::new(Vec::new()) };
-	static BEACONS: RefCell<BTreeMap<BlockNumber, Hash32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 pub struct TestBeacon;
@@ -114,11 +111,6 @@ impl interface::Beacon for TestBeacon {
 	fn advance() {}
 	fn latest() -> Option<(BlockNumber, Hash32)> {
 		LatestBeacon::get()
-	}
-	fn at(block: BlockNumber) -> Option<Hash32> {
-		let (latest, _) = LatestBeacon::get()?;
-		let is_kept = latest.saturating_sub(block) < BeaconHistory::get();
-		BEACONS.with(|beacons| beacons.borrow().get(&block).copied()).filter(|_| is_kept)
 	}
 }
 
@@ -214,7 +206,6 @@ impl crate::BenchmarkHelper<AccountId> for Helper {
 
 /// Makes `beacon` that of `block`, and the newest.
 pub(crate) fn set_beacon(block: BlockNumber, beacon: Hash32) {
-	BEACONS.with(|beacons| beacons.borrow_mut().insert(block, beacon));
 	LatestBeacon::set(Some((block, beacon)));
 }
 
@@ -236,7 +227,7 @@ pub(crate) fn run_to(target: BlockNumber) {
 	while System::block_number() < u64::from(target) {
 		let parent = System::block_number() as BlockNumber;
 		System::set_block_number(u64::from(parent) + 1);
-		set_beacon(parent, beacon_of(parent));
+		set_beacon(parent + 1, beacon_of(parent + 1));
 		let used = TaskMatching::on_initialize(System::block_number());
 		assert!(used.all_lte(AgendaWeight::get()), "P6: {used:?}");
 		NodeRegistry::on_initialize(System::block_number());
@@ -312,9 +303,7 @@ fn check_stakes() {
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	CAPABILITIES.with(|map| map.borrow_mut().clear());
 	ONLINE.with(|online| online.borrow_mut().clear());
-	BEACONS.with(|beacons| beacons.borrow_mut().clear());
 	LatestBeacon::set(None);
-	BeaconHistory::set(256);
 	BeaconSalt::set(0);
 	UnixMs::set(0);
 	CapabilityLooks::set(0);

@@ -72,13 +72,9 @@ pub fn draw_frozen<M: Market>(
 		*cursor = Cursor { block: cursor.block.saturating_add(1), ..Default::default() };
 		return true;
 	}
-	// A block that brought no randomness draws nothing: only what nobody knew when the tasks were frozen may draw.
-	let Some(beacon) = market.beacon().filter(|(block, _)| *block > cursor.block) else {
-		return false;
-	};
-	let next = cursor.block.saturating_add(1);
-	let order =
-		cursor.order.unwrap_or_else(|| order_seed(market.beacon_at(next).unwrap_or(beacon.1)));
+	// A block that brought no randomness draws nothing: an older beacon was known to whoever made the state that it would draw from.
+	let Some(beacon) = market.beacon() else { return false };
+	let order = cursor.order.unwrap_or_else(|| order_seed(beacon.1));
 	cursor.order = Some(order);
 	let position = order_of(&order, length, cursor.batches);
 	let batch = market.frozen_batch(cursor.block, position).unwrap_or_default();

@@ -22,10 +22,8 @@ pub trait Market: SupplyStore + QueueStore {
 	fn now(&self) -> BlockNumber;
 	/// The minute of the day at the block before, in Coordinated Universal Time.
 	fn minute(&self) -> u16;
-	/// The newest block whose beacon is known, and that beacon.
+	/// This block and its beacon, unless it brought none. Whoever shaped the state so far did not know it.
 	fn beacon(&self) -> Option<(BlockNumber, Hash32)>;
-	/// The beacon of one of the last blocks.
-	fn beacon_at(&self, block: BlockNumber) -> Option<Hash32>;
 
 	/// Batches that were frozen in a block.
 	fn frozen_length(&self, block: BlockNumber) -> u32;

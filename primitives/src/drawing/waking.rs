@@ -43,11 +43,10 @@ pub enum Look {
 
 /// Who goes through the queues in block `now`, in order. The clock, whose turn is short, comes first. Where the budget does not
 /// suffice for all of them, machines and nobody in particular each come before the other in some block.
-pub fn turns(wakes: &Wakes, now: BlockNumber, beacon_block: BlockNumber) -> Vec<Turn> {
-	let is_due =
-		|block: BlockNumber| now >= block.saturating_add(DRAW_DELAY_BLOCKS) && beacon_block > block;
+pub fn turns(wakes: &Wakes, now: BlockNumber) -> Vec<Turn> {
+	let is_due = |block: BlockNumber| now >= block.saturating_add(DRAW_DELAY_BLOCKS);
 	let looked_at = now.checked_sub(DRAW_DELAY_BLOCKS).filter(|at| at.is_multiple_of(CLOCK_BLOCKS));
-	let clock = looked_at.filter(|block| is_due(*block)).map(|_| Turn::Clock);
+	let clock = looked_at.map(|_| Turn::Clock);
 	let others = wakes.others_at.filter(|block| is_due(*block)).map(|_| Turn::Others);
 	let first = others.filter(|_| now.is_multiple_of(2));
 	let due = wakes.machines.iter().filter(|wake| is_due(wake.block));

@@ -132,8 +132,8 @@ impl Chain {
 
 	/// Goes on by a block, and draws in it what the budget allows.
 	pub(crate) fn run(&mut self, budget: &mut impl Budget) {
-		self.beacons.insert(self.now, seed(self.now));
 		self.now += 1;
+		self.beacons.insert(self.now, seed(self.now));
 		let mut cursor = self.cursor;
 		while draw_frozen(self, &mut cursor, budget) {}
 		self.cursor = cursor;
@@ -258,11 +258,7 @@ impl Market for Chain {
 	}
 
 	fn beacon(&self) -> Option<(BlockNumber, Hash32)> {
-		self.beacons.last_key_value().map(|(block, beacon)| (*block, *beacon))
-	}
-
-	fn beacon_at(&self, block: BlockNumber) -> Option<Hash32> {
-		self.beacons.get(&block).copied()
+		self.beacons.get(&self.now).map(|beacon| (self.now, *beacon))
 	}
 
 	fn frozen_length(&self, block: BlockNumber) -> u32 {

@@ -1,30 +1,45 @@
 //! The compute market: machines, challenges, tasks, payments, and how these four find each other.
 
 use aidragon_primitives::{attestation::METER_SCHEDULE, Hash32};
+use codec::Encode;
 use frame_support::{
 	parameter_types,
 	traits::{ConstU128, ConstU32},
 	weights::Weight,
 };
 use frame_system::EnsureRoot;
-use sp_runtime::Perbill;
+use sp_consensus_babe::digests::{CompatibleDigestItem, PreDigest};
+use sp_io::hashing::blake2_256;
+use sp_runtime::{Digest, Perbill};
 
 use super::{RuntimeBlockWeights, TreasuryAccount};
 use crate::{
 	constants::{currency::DRGN, time::DAY_BLOCKS},
-	AccountId, Balances, NodeRegistry, ResourceVerification, Runtime, RuntimeHoldReason,
+	AccountId, Balances, NodeRegistry, ResourceVerification, Runtime, RuntimeHoldReason, System,
 	TaskMatching, TokenRewards,
 };
 
 parameter_types! {
-	/// The VRF output that BABE kept of the parent block's author.
-	pub ParentVrf: Option<Hash32> = pallet_babe::AuthorVrfRandomness::<Runtime>::get();
+	/// The VRF output of the block's author.
+	pub AuthorVrf: Option<Hash32> = author_vrf(&System::digest());
 	/// The time that the last block's author claimed.
 	pub UnixMs: u64 = pallet_timestamp::Now::<Runtime>::get();
 	/// The fuel schedule that machines meter by.
 	pub const MeterSchedule: Hash32 = METER_SCHEDULE;
 	/// A fifth of a block at most goes to what the chain does for tasks by itself.
 	pub AgendaWeight: Weight = Perbill::from_percent(20) * RuntimeBlockWeights::get().max_block;
+}
+
+/// The VRF output that a block brings along in its header. Whoever imports the block checks it before; BABE itself keeps its own hash of
+/// it only at the block's end, too late for what is drawn at its beginning.
+pub(crate) fn author_vrf(digest: &Digest) -> Option<Hash32> {
+	let claim = digest.logs().iter().find_map(|log| log.as_babe_pre_digest())?;
+	let signature = match claim {
+		PreDigest::Primary(claim) => claim.vrf_signature,
+		PreDigest::SecondaryVRF(claim) => claim.vrf_signature,
+		PreDigest::SecondaryPlain(_) => return None,
+	};
+	Some(signature.pre_output.using_encoded(blake2_256))
 }
 
 impl pallet_node_registry::Config for Runtime {
@@ -44,7 +59,7 @@ impl pallet_node_registry::Config for Runtime {
 }
 
 impl pallet_resource_verification::Config for Runtime {
-	type ParentVrf = ParentVrf;
+	type AuthorVrf = AuthorVrf;
 	type Directory = NodeRegistry;
 	type Standings = NodeRegistry;
 	type Roster = NodeRegistry;

@@ -1,5 +1,6 @@
-//! Tests of the runtime as a whole: genesis, fees, proxies and the numbers that must never change.
+//! Tests of the runtime as a whole: genesis, the beacon, fees, proxies and the numbers that must never change.
 
+mod beacon;
 mod fees;
 mod genesis;
 mod pallets;

@@ -73,6 +73,8 @@ impl World {
 	/// Begins anew, with beacons that follow from `seed`.
 	pub(super) fn reset(seed: u64) {
 		WORLD.set(Self { seed, ..Self::default() });
+		// That of the genesis block: every block has its own at its beginning.
+		Self::extend_beacon();
 	}
 
 	fn with<R>(body: impl FnOnce(&mut Self) -> R) -> R {
@@ -203,10 +205,6 @@ impl Beacon for World {
 			let block = world.beacons.len().checked_sub(1)?;
 			Some((block as BlockNumber, *world.beacons.last()?))
 		})
-	}
-
-	fn at(block: BlockNumber) -> Option<Hash32> {
-		Self::with(|world| world.beacons.get(block as usize).copied())
 	}
 }
 

@@ -162,7 +162,7 @@ fn p5_nobody_is_called_in_a_block_without_fresh_randomness() {
 		machine_is_candidate();
 		System::reset_events();
 		let calling = calling_beacon();
-		for beacon in [None, Some((0, calling)), Some((8, calling)), Some((10, calling))] {
+		for beacon in [None, Some((0, calling)), Some((9, calling)), Some((11, calling))] {
 			System::set_block_number(10);
 			LatestBeacon::set(beacon);
 			NodeRegistry::on_initialize(10);
@@ -170,7 +170,7 @@ fn p5_nobody_is_called_in_a_block_without_fresh_randomness() {
 			assert_eq!(Calls::<Test>::iter().count(), 0);
 		}
 		assert_eq!(System::events(), vec![]);
-		LatestBeacon::set(Some((9, calling)));
+		LatestBeacon::set(Some((10, calling)));
 		NodeRegistry::on_initialize(10);
 		assert_eq!(CalledAt::<Test>::get(0), Some(10));
 	});

@@ -77,8 +77,7 @@ fn draw(
 		let run = honest_run();
 		let committed = Committed::Run(run.commitment());
 		assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
-		run_to(4);
-		ParentVrf::set(Some([vrf; 32]));
+		AuthorVrf::set(Some([vrf; 32]));
 		run_to(5);
 		drawn = pass(&run, archive(), online).auditors.into_inner();
 	});
@@ -87,7 +86,7 @@ fn draw(
 
 /// Who is drawn by each of many beacons.
 fn draws(online: Range<WorkerId>, shared: Shared) -> Vec<Vec<WorkerId>> {
-	(0..30).map(|vrf| draw(vrf, online.end, online.clone(), shared)).collect()
+	(0..60).map(|vrf| draw(vrf, online.end, online.clone(), shared)).collect()
 }
 
 #[test]

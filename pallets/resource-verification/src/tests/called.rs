@@ -387,11 +387,11 @@ fn p5_nobody_is_called_without_a_fresh_beacon() {
 	build_and_execute(|| {
 		prove(WORKER, Slot::Processor, UNTIL);
 		is_alone_on_line(WORKER);
-		ParentVrf::set(None);
+		AuthorVrf::set(None);
 		run_to(300);
 		assert_eq!(called(WORKER), None);
 		assert_eq!(System::events(), vec![]);
-		ParentVrf::set(Some([6; 32]));
+		AuthorVrf::set(Some([6; 32]));
 		run_to(350);
 		assert!(called(WORKER).is_some());
 	});

@@ -105,8 +105,6 @@ fn p5_commitment_is_refused_when_the_seed_is_not_known() {
 		assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
 		assert_noop!(commit(COMMITMENT), Error::<Test>::SeedUnknown);
 		run_to(2);
-		assert_noop!(commit(COMMITMENT), Error::<Test>::SeedUnknown);
-		run_to(3);
 		assert_ok!(commit(COMMITMENT));
 	});
 }
@@ -115,8 +113,7 @@ fn p5_commitment_is_refused_when_the_seed_is_not_known() {
 fn commitment_is_refused_when_the_seed_block_has_no_beacon() {
 	build_and_execute(|| {
 		assert_ok!(ResourceVerification::request_challenge(machine(), Slot::Processor));
-		run_to(2);
-		ParentVrf::set(None);
+		AuthorVrf::set(None);
 		run_to(7);
 		assert_noop!(commit(COMMITMENT), Error::<Test>::SeedUnknown);
 	});

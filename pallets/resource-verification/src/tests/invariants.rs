@@ -41,8 +41,8 @@ fn p6_try_state_catches_a_beacon_that_was_not_cleared() {
 #[test]
 fn try_state_catches_a_newest_beacon_outside_of_the_history() {
 	let message = "the newest beacon is not in the history";
-	assert_caught(|| LatestBeacon::<Test>::put((2 * HISTORY - 1, [0; 32])), message);
-	assert_caught(|| Beacons::<Test>::remove(2 * HISTORY - 1), message);
+	assert_caught(|| LatestBeacon::<Test>::put((2 * HISTORY, [0; 32])), message);
+	assert_caught(|| Beacons::<Test>::remove(2 * HISTORY), message);
 }
 
 #[test]

@@ -44,7 +44,6 @@ fn confirm(auditor: WorkerId) -> DispatchResult {
 /// a beacon draws.
 fn be_lucky(seed: Hash32, committed: Committed, answer: impl Fn(&Hash32) -> Answer) -> Answer {
 	assert_ok!(ResourceVerification::commit_challenge(machine(), committed));
-	run_to(4);
 	let (_, before) = LatestBeacon::<Test>::get().expect("drawn");
 	let try_author = |n| {
 		let vrf = [n; 32];
@@ -54,7 +53,7 @@ fn be_lucky(seed: Hash32, committed: Committed, answer: impl Fn(&Hash32) -> Answ
 		passes.then_some((vrf, beacon, answer))
 	};
 	let (vrf, beacon, answer) = (0..=u8::MAX).find_map(try_author).expect("some draw misses it");
-	ParentVrf::set(Some(vrf));
+	AuthorVrf::set(Some(vrf));
 	run_to(5);
 	assert_eq!(Beacons::<Test>::get(4), Some(beacon));
 	answer

@@ -247,7 +247,7 @@ pub(super) fn state<T: Config>(id: TaskId) -> Option<TaskState> {
 pub(super) fn ready<T: Config>() -> Result<(BlockNumber, Hash32), BenchmarkError> {
 	let block = Pallet::<T>::now().saturating_add(DRAW_DELAY_BLOCKS);
 	frame_system::Pallet::<T>::set_block_number(block.into());
-	T::BenchmarkHelper::set_beacon(block.saturating_sub(1));
+	T::BenchmarkHelper::set_beacon(block);
 	T::Beacon::latest().ok_or(BenchmarkError::Stop("there is a beacon"))
 }
 

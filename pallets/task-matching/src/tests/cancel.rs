@@ -345,7 +345,7 @@ fn a_machine_that_is_drawn_late_is_paid_from_its_own_draw_on() {
 		add_worker(0, DRGN);
 		let purses = purses();
 		run_to(25);
-		assert_eq!(task(id).replicas[0].beacon_block, 21);
+		assert_eq!(task(id).replicas[0].beacon_block, 22);
 		cancel(id);
 		assert_eq!(earned(0, &purses), net(3 * DRGN));
 	});

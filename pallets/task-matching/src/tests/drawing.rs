@@ -32,10 +32,10 @@ fn p5_task_is_drawn_by_a_beacon_that_did_not_exist_when_it_was_frozen() {
 		run_to(7);
 		let task = task(id);
 		assert_eq!(task.state, TaskState::Assigned);
-		// Frozen in block 5, drawn by the beacon of block 6.
-		assert_eq!(task.replicas[0].beacon_block, 6);
+		// Frozen in block 5, drawn by block 7 from the state of block 6, whose author did not know this beacon.
+		assert_eq!(task.replicas[0].beacon_block, 7);
 		System::assert_has_event(
-			Event::TaskAssigned { task: id, attempt: 0, beacon_block: 6, workers: vec![0] }.into(),
+			Event::TaskAssigned { task: id, attempt: 0, beacon_block: 7, workers: vec![0] }.into(),
 		);
 	});
 }
@@ -45,7 +45,7 @@ fn p5_draw_waits_while_the_chain_has_no_young_randomness() {
 	build_and_execute(|| {
 		add_worker(0, DRGN);
 		let id = submit(spec(1));
-		for (block, beacon) in [(3, Some((1, [9; 32]))), (4, None), (5, Some((1, [9; 32])))] {
+		for (block, beacon) in [(3, Some((2, [9; 32]))), (4, None), (5, Some((4, [9; 32])))] {
 			System::set_block_number(block);
 			LatestBeacon::set(beacon);
 			TaskMatching::on_initialize(block);
@@ -53,9 +53,9 @@ fn p5_draw_waits_while_the_chain_has_no_young_randomness() {
 			check_invariants();
 		}
 		System::set_block_number(6);
-		set_beacon(5, [9; 32]);
+		set_beacon(6, [9; 32]);
 		TaskMatching::on_initialize(6);
-		assert_eq!(task(id).replicas[0].beacon_block, 5);
+		assert_eq!(task(id).replicas[0].beacon_block, 6);
 	});
 }
 
@@ -85,9 +85,9 @@ fn p5_assignment_can_be_recomputed_from_the_beacon() {
 		let id = submit(spec(3));
 		run_to(2);
 		// What anyone reads of the chain's state at the end of the block before the draw.
-		let recomputed = recomputed(id, beacon_of(2));
+		let recomputed = recomputed(id, beacon_of(3));
 		run_to(3);
-		assert_eq!(task(id).replicas[0].beacon_block, 2);
+		assert_eq!(task(id).replicas[0].beacon_block, 3);
 		assert_eq!(recomputed, workers_of(id));
 	});
 }

@@ -60,7 +60,7 @@ fn a_task_is_released_when_all_its_inputs_settled_round_by_round() {
 		run_to(8);
 		assert_eq!(state(job + 2), TaskState::Queued);
 		run_to(9);
-		assert_eq!(task(job + 2).replicas[0].beacon_block, 8, "younger than the release");
+		assert_eq!(task(job + 2).replicas[0].beacon_block, 9, "younger than the release");
 		settle(job + 2);
 		run_to(12);
 		assert_eq!([state(job + 3), state(job + 4)], [TaskState::Assigned; 2]);

@@ -26,8 +26,8 @@ fn p5_a_new_machine_wakes_a_task_by_a_beacon_that_is_younger() {
 		assert!(is_waiting(id));
 		run_to(9);
 		assert_eq!(workers_of(id), vec![0]);
-		// The machine came in block 7, the beacon of which its author knew.
-		assert_eq!(task(id).replicas[0].beacon_block, 8);
+		// The machine came in block 7, and the author of block 8 did not know this beacon either.
+		assert_eq!(task(id).replicas[0].beacon_block, 9);
 		assert!(nothing_waits() && task(id).ticket.is_none());
 		assert_eq!(Waking::<Test>::get(), Default::default());
 	});
@@ -38,15 +38,15 @@ fn p5_a_wake_is_worked_off_with_no_other_than_young_randomness() {
 	build_and_execute(|| {
 		let id = submit_and_draw(spec(1));
 		add_worker(0, DRGN);
-		for (block, beacon) in [(5, None), (6, Some((3, [9; 32]))), (7, Some((2, [9; 32])))] {
+		for (block, beacon) in [(5, None), (6, Some((5, [9; 32]))), (7, Some((2, [9; 32])))] {
 			System::set_block_number(block);
 			LatestBeacon::set(beacon);
 			TaskMatching::wake_waiting(&mut frame_support::weights::WeightMeter::new());
 			assert!(is_waiting(id));
 		}
-		set_beacon(6, [9; 32]);
+		set_beacon(7, [9; 32]);
 		TaskMatching::wake_waiting(&mut frame_support::weights::WeightMeter::new());
-		assert_eq!(task(id).replicas[0].beacon_block, 6);
+		assert_eq!(task(id).replicas[0].beacon_block, 7);
 		run_to(8);
 	});
 }
@@ -67,7 +67,7 @@ fn p5_a_machine_that_comes_again_and_again_is_remembered_once_and_neither_sooner
 		let [wake] = Waking::<Test>::get().machines.to_vec()[..] else { panic!("one machine") };
 		assert_eq!((wake.worker, wake.block), (0, 3));
 		run_to(5);
-		assert_eq!(task(id).replicas[0].beacon_block, 4);
+		assert_eq!(task(id).replicas[0].beacon_block, 5);
 	});
 }
 
@@ -281,7 +281,7 @@ fn every_5_blocks_what_waits_is_looked_at_without_anybody_having_come() {
 		run_to(41);
 		assert!(is_waiting(id));
 		run_to(42);
-		assert_eq!(task(id).replicas[0].beacon_block, 41);
+		assert_eq!(task(id).replicas[0].beacon_block, 42);
 		assert_eq!(Waking::<Test>::get(), Default::default());
 	});
 }
