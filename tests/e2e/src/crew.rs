@@ -56,8 +56,14 @@ impl Hand {
 	/// Sends whatever is due after a new block.
 	pub async fn step(&mut self, chain: &Chain, rpc: &Rpc, head: &Head) -> Result<()> {
 		let at = chain.at(head);
-		let mut calls: Vec<Call> =
-			at.called_at(self.id()).await?.map(|_| calls::heartbeat()).into_iter().collect();
+		let is_called = at.called_at(self.id()).await?.is_some();
+		// Nobody answered for it while the blocks were full of something else.
+		let workers = at.workers_of(&[self.id()]).await?;
+		let is_away = workers.values().any(|worker| !worker.availability.is_online());
+		let mut calls = Vec::new();
+		if is_called || is_away {
+			calls.push(calls::heartbeat());
+		}
 		calls.extend(self.deliveries(&at, head.number).await?);
 		if calls.is_empty() {
 			return Ok(());
